@@ -1,0 +1,1 @@
+"""How Hongyan is wired: settings, URLs, the timetable, the admin site and the embedded servers."""

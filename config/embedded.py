@@ -1,0 +1,308 @@
+"""PostgreSQL and Valkey as servers of this clone alone, on unix sockets below var/."""
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+import psycopg
+
+from config.embedded_places import EmbeddedServerError, Places
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "hongyan"
+# Recovery after a power cut replays up to max_wal_size; a slow disk needs minutes for it.
+PATIENCE = 600
+POSTGRES_OPTIONS = {
+    "listen_addresses": "",
+    "port": "5432",
+    "max_connections": "150",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Statements and their details hold customers' phone numbers: the log keeps the error alone.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+
+
+def start_where_needed() -> None:
+    """Start the servers whose addresses the environment does not give, and name them there."""
+    wanted_postgres = not os.environ.get("DATABASE_URL")
+    wanted_valkey = not os.environ.get("REDIS_URL")
+    if wanted_postgres or wanted_valkey:
+        try:
+            start(postgres=wanted_postgres, valkey=wanted_valkey)
+        except EmbeddedServerError as trouble:
+            sys.exit(f"hongyan: {trouble}")
+        set_addresses()
+
+
+def set_addresses() -> None:
+    """Name the embedded servers in the environment where it names none, started or not."""
+    os.environ["DATABASE_URL"] = os.environ.get("DATABASE_URL") or database_url()
+    os.environ["REDIS_URL"] = os.environ.get("REDIS_URL") or redis_url()
+
+
+def database_url(var: Path | None = None) -> str:
+    """The address of the embedded PostgreSQL."""
+    return f"postgresql://postgres@/{DATABASE}?host={quote(str(_places(var).sockets), safe='/')}"
+
+
+def redis_url(var: Path | None = None) -> str:
+    """The address of the embedded Valkey."""
+    return f"unix://{quote(str(_places(var).sockets), safe='/')}/valkey.sock?db=0"
+
+
+def start(var: Path | None = None, *, postgres: bool = True, valkey: bool = True) -> None:
+    """
+    Start what does not run yet; any number of processes may ask at once.
+
+    Raises EmbeddedServerError with the reason when a server does not come up.
+    """
+    places = _places(var)
+    with _lock(places):
+        if postgres and _postgres_state(places) != "ready":
+            _start_postgres(places)
+        if valkey and _valkey_state(places) != "ready":
+            _start_valkey(places)
+
+
+def stop(var: Path | None = None) -> None:
+    """Stop both servers, whoever started them, and wait until they are gone."""
+    places = _places(var)
+    with _lock(places):
+        if process := _postgres_process(places):
+            _postgres_program(places, "pg_ctl", "stop", "-m", "fast", "-t", str(PATIENCE))
+            _wait_for(process)
+        if process := _valkey_process(places):
+            process.terminate()
+            _wait_for(process)
+
+
+def is_running(var: Path | None = None) -> bool:
+    """Whether both servers answer."""
+    places = _places(var)
+    return _postgres_state(places) == _valkey_state(places) == "ready"
+
+
+def _places(var: Path | None) -> Places:
+    var = var or ROOT / "var"
+    try:
+        var.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        places = Places(var)
+        with _lock(places):
+            places.sockets  # noqa: B018 - made now, so that a folder we may not write is told here
+    except PermissionError as refusal:
+        raise EmbeddedServerError(
+            f"{refusal.filename} cannot be written. Give the folder to the user who runs this, or run it as its owner."
+        ) from refusal
+    return places
+
+
+@contextmanager
+def _lock(places: Places) -> Iterator[None]:
+    """Let one process at a time start or stop servers; the kernel lets go when it dies."""
+    with (places.var / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+# PostgreSQL ----------------------------------------------------------------------------------
+
+
+def _postgres_data(places: Places) -> Path:
+    return places.home / "postgres" / "data"
+
+
+def _postgres_process(places: Places) -> psutil.Process | None:
+    return _process(_postgres_data(places) / "postmaster.pid", str(_postgres_data(places)))
+
+
+def _postgres_state(places: Places) -> str:
+    """One of "ready", "starting" and "absent"."""
+    try:
+        with psycopg.connect(
+            host=str(places.sockets), port=5432, user="postgres", dbname="postgres", connect_timeout=3
+        ) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            return "ready" if known else "starting"
+    except psycopg.OperationalError:
+        return "starting" if _postgres_process(places) else "absent"
+
+
+def _start_postgres(places: Places) -> None:
+    if not _postgres_data(places).exists():
+        _initialize_postgres(places)
+    _forget_reused_pid(places)
+    if _postgres_state(places) == "absent":
+        options = POSTGRES_OPTIONS | {"unix_socket_directories": f'"{places.sockets}"'}
+        settings = " ".join(f"-c {name}={_shell_quoted(value)}" for name, value in options.items())
+        log = places.home / "postgres" / "server.log"
+        outcome = _postgres_program(
+            places, "pg_ctl", "start", "-w", "-t", str(PATIENCE), "-l", str(log), "-o", settings
+        )
+        if outcome.returncode:
+            raise EmbeddedServerError(f"PostgreSQL does not start. The end of {log}:\n{_tail(log)}")
+    _wait_for_database(places)
+
+
+def _initialize_postgres(places: Places) -> None:
+    """Make the data directory under another name first: a run killed half-way leaves nothing that looks whole."""
+    unfinished = places.owned(places.home / "postgres") / "unfinished"
+    if unfinished.exists():
+        shutil.rmtree(unfinished)
+    outcome = _postgres_program(
+        places,
+        "initdb",
+        *("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"),
+        data=unfinished,
+    )
+    if outcome.returncode:
+        raise EmbeddedServerError(f"PostgreSQL cannot make its data directory: {outcome.stderr.strip()}")
+    unfinished.rename(_postgres_data(places))
+
+
+def _forget_reused_pid(places: Places) -> None:
+    """
+    Remove a lock file whose number now belongs to another program, as happens in restarted containers.
+
+    PostgreSQL itself recognizes a number nobody has, and refuses to start for any other.
+    """
+    lock_file = _postgres_data(places) / "postmaster.pid"
+    number = _number_in(lock_file)
+    if number and psutil.pid_exists(number) and not _postgres_process(places):
+        lock_file.unlink()
+
+
+def _wait_for_database(places: Places) -> None:
+    """Wait until connections are taken, and make the database the first time."""
+    deadline = time.monotonic() + PATIENCE
+    while _postgres_state(places) != "ready":
+        _postgres_program(
+            places, "createdb", "-h", str(places.sockets), "-p", "5432", "-U", "postgres", DATABASE, data=None
+        )
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(
+                f"PostgreSQL does not answer. Its log is {places.home / 'postgres' / 'server.log'}."
+            )
+        time.sleep(0.1)
+
+
+def _postgres_program(
+    places: Places, program: str, *arguments: str, data: Path | str | None = ""
+) -> subprocess.CompletedProcess:
+    where = [] if data is None else ["-D", str(data or _postgres_data(places))]
+    # The server that pg_ctl leaves behind keeps its output: a pipe would never see its end.
+    with (places.home / "output").open("w+") as output:
+        outcome = subprocess.run(
+            [places.postgres_bin / program, *where, *arguments],
+            cwd=places.home,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            **places.run_as(),
+        )
+        output.seek(0)
+        outcome.stderr = output.read()
+    return outcome
+
+
+def _shell_quoted(value: str) -> str:
+    """Quote for the shell through which pg_ctl starts the server."""
+    return "'" + value.replace("'", "'\\''") + "'"
+
+
+# Valkey --------------------------------------------------------------------------------------
+
+
+def _valkey_directory(places: Places) -> Path:
+    return places.home / "valkey"
+
+
+def _valkey_process(places: Places) -> psutil.Process | None:
+    return _process(_valkey_directory(places) / "valkey.pid", str(places.sockets))
+
+
+def _valkey_state(places: Places) -> str:
+    """One of "ready", "starting" and "absent"."""
+    try:
+        with closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.settimeout(3)
+            connection.connect(str(places.sockets / "valkey.sock"))
+            connection.sendall(b"PING\r\n")
+            return "ready" if connection.recv(64).startswith(b"+PONG") else "starting"
+    except OSError:
+        return "starting" if _valkey_process(places) else "absent"
+
+
+def _start_valkey(places: Places) -> None:
+    directory = places.owned(_valkey_directory(places))
+    if _valkey_state(places) == "absent":
+        subprocess.run(
+            [
+                places.valkey_server,
+                *("--port", "0", "--unixsocket", places.sockets / "valkey.sock", "--unixsocketperm", "700"),
+                *("--dir", directory, "--pidfile", directory / "valkey.pid", "--logfile", directory / "server.log"),
+                *("--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "yes"),
+                *("--loglevel", "warning"),
+            ],
+            cwd=places.home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **places.run_as(),
+        )
+    deadline = time.monotonic() + 60
+    while _valkey_state(places) != "ready":
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(
+                f"Valkey does not start. It holds no truth: remove {directory} and start again. "
+                f"The end of its log:\n{_tail(directory / 'server.log')}"
+            )
+        time.sleep(0.02)
+
+
+# Processes -----------------------------------------------------------------------------------
+
+
+def _number_in(pid_file: Path) -> int | None:
+    try:
+        return int(pid_file.read_text().split()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
+
+
+def _process(pid_file: Path, mark: str) -> psutil.Process | None:
+    """The living process of this file, told from a newer one with its number by a mark in its command line."""
+    try:
+        process = psutil.Process(_number_in(pid_file) or 0)
+        alive = process.status() != psutil.STATUS_ZOMBIE
+        return process if alive and mark in " ".join(process.cmdline()) else None
+    except psutil.Error:
+        return None
+
+
+def _wait_for(process: psutil.Process) -> None:
+    try:
+        process.wait(timeout=PATIENCE)
+    except psutil.TimeoutExpired:
+        raise EmbeddedServerError(f"Process {process.pid} does not end; stop it with: kill -9 {process.pid}") from None
+
+
+def _tail(log: Path) -> str:
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+    except OSError as trouble:
+        return str(trouble)
