@@ -1,0 +1,1 @@
+"""Why, to whom and when a shop writes, and whether it worked."""

@@ -1,0 +1,1 @@
+"""Who the customers are, what they bought and what they allowed."""

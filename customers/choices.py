@@ -1,0 +1,128 @@
+"""The closed vocabularies that all three apps share."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Channel(models.TextChoices):
+    """A way to reach a customer."""
+
+    SMS = "sms", _("SMS")
+    EMAIL = "email", _("E-mail")
+    WECHAT = "wechat", _("WeChat")
+    APP_PUSH = "app_push", _("App push")
+    VOICE = "voice", _("Voice call")
+    INBOX = "inbox", _("In-app inbox")
+
+
+class Purpose(models.TextChoices):
+    """The class of a message; consent, caps, quiet hours, retry and priority depend on it."""
+
+    TRANSACTIONAL = "transactional", _("Transaction notice")
+    SERVICE = "service", _("Service reminder")
+    CARE = "care", _("Customer care")
+    MARKETING = "marketing", _("Marketing")
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether the customer must have agreed before a message of this class may go out."""
+        return self in (Purpose.CARE, Purpose.MARKETING)
+
+    @property
+    def obeys_caps(self) -> bool:
+        """Whether frequency caps hold for this class; codes and payment notices always go out."""
+        return self is not Purpose.TRANSACTIONAL
+
+    @property
+    def queue(self) -> str:
+        """The RQ queue that sends this class."""
+        return "bulk" if self.needs_consent else "urgent"
+
+    @property
+    def priority(self) -> int:
+        """Smaller goes first when several messages are due at the same moment."""
+        return list(Purpose).index(self)
+
+
+CONSENT_PURPOSES = [Purpose.CARE, Purpose.MARKETING]
+
+# What RecentSends stores instead of words; a number, once used, never changes its meaning.
+CHANNEL_CODES = {
+    Channel.SMS: 1,
+    Channel.EMAIL: 2,
+    Channel.WECHAT: 3,
+    Channel.APP_PUSH: 4,
+    Channel.VOICE: 5,
+    Channel.INBOX: 6,
+}
+PURPOSE_CODES = {
+    Purpose.TRANSACTIONAL: 1,
+    Purpose.SERVICE: 2,
+    Purpose.CARE: 3,
+    Purpose.MARKETING: 4,
+}
+
+
+class ConsentStatus(models.TextChoices):
+    """Where a permission stands; a customer without a row was never asked."""
+
+    GRANTED = "granted", _("Agreed")
+    WITHDRAWN = "withdrawn", _("Opted out")
+
+
+class ConsentSource(models.TextChoices):
+    """Where a change of consent came from."""
+
+    IMPORT = "import", _("Column of an imported file")
+    DECLARATION = "declaration", _("Declared for an imported file")
+    STAFF = "staff", _("Entered by staff")
+    REPLY = "reply", _("Reply of the customer")
+    PROVIDER = "provider", _("Told by the provider")
+    API = "api", _("Shop's own system")
+
+
+class Gender(models.TextChoices):
+    """How a customer is addressed."""
+
+    FEMALE = "female", _("Female")
+    MALE = "male", _("Male")
+    UNKNOWN = "", _("Unknown")
+
+
+class SuppressionScope(models.TextChoices):
+    """Which messages an address is closed for."""
+
+    ALL = "all", _("Every message")
+    MARKETING = "marketing", _("Marketing and customer care")
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address is closed."""
+
+    OPTED_OUT = "opted_out", _("Opted out")
+    DEAD = "dead", _("Number does not exist")
+    COMPLAINED = "complained", _("Complained")
+    ERASED = "erased", _("Customer erased")
+    STAFF = "staff", _("Closed by staff")
+
+
+class ImportStatus(models.TextChoices):
+    """The life of an uploaded spreadsheet."""
+
+    UPLOADED = "uploaded", _("Waiting for review")
+    QUEUED = "queued", _("Waiting to start")
+    RUNNING = "running", _("Importing")
+    DONE = "done", _("Imported")
+    FAILED = "failed", _("Stopped by an error")
+    REFUSED = "refused", _("Refused")
+    DISCARDED = "discarded", _("Discarded")
+
+
+class RowOutcome(models.TextChoices):
+    """What the importer decided about one row of a file."""
+
+    CREATED = "created", _("Created")
+    UPDATED = "updated", _("Updated")
+    UNCHANGED = "unchanged", _("Unchanged")
+    DUPLICATE = "duplicate", _("Duplicate in the file")
+    REJECTED = "rejected", _("Rejected")

@@ -1,0 +1,23 @@
+"""The customers app's models, in reading order."""
+
+from customers.models.customer import Customer, CustomerTag, Tag, Tier
+from customers.models.contact_point import ContactPoint
+from customers.models.consent import Consent, ConsentChange
+from customers.models.suppression import Suppression
+from customers.models.spreadsheet_import import ImportedRow, LayoutMemory, SpreadsheetImport
+from customers.models.clock_offset import ClockOffset
+
+__all__ = [
+    "ClockOffset",
+    "Consent",
+    "ConsentChange",
+    "ContactPoint",
+    "Customer",
+    "CustomerTag",
+    "ImportedRow",
+    "LayoutMemory",
+    "SpreadsheetImport",
+    "Suppression",
+    "Tag",
+    "Tier",
+]

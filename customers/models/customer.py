@@ -1,0 +1,130 @@
+"""Customer, and what the shop groups customers by: Tag and Tier."""
+
+from django.contrib.postgres.indexes import OpClass
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.choices import Gender
+
+
+class Tier(models.Model):
+    """A level of membership; the higher the rank, the dearer the customer."""
+
+    name = models.CharField(_("name"), max_length=30, unique=True)
+    rank = models.PositiveSmallIntegerField(_("rank"), default=0)
+
+    class Meta:
+        ordering = ["-rank", "name"]
+        verbose_name = _("tier")
+        verbose_name_plural = _("tiers")
+
+    def __str__(self):
+        return self.name
+
+
+class Tag(models.Model):
+    """A word the shop sticks on customers."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+
+    def __str__(self):
+        return self.name
+
+
+class CustomerQuerySet(models.QuerySet):
+    """Questions about customers that have a name."""
+
+    def present(self):
+        """Customers whose personal fields have not been erased."""
+        return self.filter(erased_at=None)
+
+
+class Customer(models.Model):
+    """
+    A person the shop knows, reachable or not.
+
+    A birthday is kept in parts, because many customers tell the day and not the year.
+    """
+
+    name = models.CharField(_("name"), max_length=60, blank=True)
+    gender = models.CharField(_("gender"), max_length=6, choices=Gender, blank=True, default="")
+    birth_year = models.PositiveSmallIntegerField(_("year of birth"), null=True, blank=True)
+    birth_month = models.PositiveSmallIntegerField(_("month of birth"), null=True, blank=True)
+    birth_day = models.PositiveSmallIntegerField(_("day of birth"), null=True, blank=True)
+    tier = models.ForeignKey(
+        Tier, models.SET_NULL, null=True, blank=True, related_name="customers", verbose_name=_("tier")
+    )
+    tags = models.ManyToManyField(
+        Tag, through="CustomerTag", related_name="customers", blank=True, verbose_name=_("tags")
+    )
+    city = models.CharField(_("city"), max_length=60, blank=True)
+    province = models.CharField(_("province"), max_length=60, blank=True)
+    external_id = models.CharField(_("number in the shop's own system"), max_length=100, blank=True, default="")
+    note = models.TextField(_("note"), blank=True, max_length=2000)
+    created_at = models.DateTimeField(_("created at"), db_default=models.functions.Now())
+    updated_at = models.DateTimeField(_("updated at"), db_default=models.functions.Now())
+    erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        permissions = [
+            ("view_full_address", _("Can see full phone numbers and addresses")),
+            ("export_customer", _("Can export customers")),
+            ("import_customer", _("Can import customers")),
+            ("declare_consent", _("Can declare consent for a whole file")),
+            ("erase_customer", _("Can erase a customer")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="customer_birthday_has_month_and_day_or_neither",
+                condition=Q(birth_month=None, birth_day=None, birth_year=None)
+                | Q(birth_month__range=(1, 12), birth_day__range=(1, 31)),
+            ),
+            models.UniqueConstraint(
+                name="customer_number_in_the_shops_system_is_unique",
+                fields=["external_id"],
+                condition=~Q(external_id=""),
+            ),
+        ]
+        indexes = [
+            # The customer list's search by the first characters of a name.
+            models.Index(OpClass(F("name"), "varchar_pattern_ops"), name="customer_name_prefix"),
+            # The customer list's filters; id keeps the list's order within each value.
+            models.Index(fields=["tier", "-id"], name="customer_in_tier"),
+            models.Index(fields=["city", "-id"], name="customer_in_city"),
+            # Birthday greetings, and the list's filter by month.
+            models.Index(fields=["birth_month", "birth_day", "-id"], name="customer_birthday"),
+        ]
+
+    def __str__(self):
+        return self.name or _("Customer %(number)s") % {"number": self.pk}
+
+
+class CustomerTag(models.Model):
+    """One tag on one customer."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, verbose_name=_("customer"), db_index=False)
+    tag = models.ForeignKey(Tag, models.CASCADE, verbose_name=_("tag"), db_index=False)
+
+    class Meta:
+        verbose_name = _("tag of a customer")
+        verbose_name_plural = _("tags of customers")
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "tag"], name="customer_has_a_tag_once"),
+        ]
+        indexes = [
+            # The customer list's filter by tag, in the list's order.
+            models.Index(fields=["tag", "-customer"], name="customer_tag_members"),
+        ]
+
+    def __str__(self):
+        return str(self.tag)

@@ -1,0 +1,70 @@
+"""The closed vocabularies of messages and deliveries."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class DeliveryStatus(models.TextChoices):
+    """The stored states of a delivery; `sending` is read from its submission."""
+
+    QUEUED = "queued", _("Queued")
+    SKIPPED = "skipped", _("Not sent")
+    CANCELED = "canceled", _("Canceled")
+    SENT = "sent", _("Sent")
+    DELIVERED = "delivered", _("Delivered")
+    UNDELIVERED = "undelivered", _("Undelivered")
+    FAILED = "failed", _("Failed")
+    UNKNOWN = "unknown", _("Outcome unknown")
+
+
+HANDED_OVER = [DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.UNDELIVERED]
+
+
+class SubmissionStatus(models.TextChoices):
+    """The life of one provider call."""
+
+    QUEUED = "queued", _("Waiting")
+    LEASED = "leased", _("Taken by a worker")
+    CALLED = "called", _("Handed to the provider")
+    SETTLED = "settled", _("Answered")
+    LOST = "lost", _("No answer known")
+    EMPTY = "empty", _("Nothing left to send")
+
+
+class CapPolicy(models.TextChoices):
+    """What happens to a customer who has had enough messages."""
+
+    SKIP = "skip", _("Leave them out")
+    HOLD = "hold", _("Wait until the cap allows it")
+
+
+class HeldFor(models.TextChoices):
+    """Why a delivery waits beyond its hour."""
+
+    CAP = "cap", _("Frequency cap")
+    QUIET_HOURS = "quiet_hours", _("Quiet hours")
+    RETRY = "retry", _("Provider asked to try later")
+
+
+class CapWindow(models.TextChoices):
+    """How a frequency cap counts time."""
+
+    HOURS = "hours", _("Rolling hours")
+    DAYS = "days", _("Rolling days of 24 hours")
+    CALENDAR_DAY = "calendar_day", _("Calendar day")
+    CALENDAR_WEEK = "calendar_week", _("Calendar week from Monday")
+
+
+class SignatureStatus(models.TextChoices):
+    """Whether the carriers have registered an SMS signature."""
+
+    DRAFT = "draft", _("Not submitted")
+    PENDING = "pending", _("In review")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+
+
+class GatewayKind(models.TextChoices):
+    """Which adapter speaks to a provider account."""
+
+    GENERIC_HTTP = "generic_http", _("JSON over HTTP")

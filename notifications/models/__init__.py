@@ -1,0 +1,26 @@
+"""The notifications app's models, in reading order."""
+
+from notifications.models.provider_account import ProviderAccount
+from notifications.models.template import Signature, Template
+from notifications.models.message import Message
+from notifications.models.submission import Submission
+from notifications.models.delivery import Delivery, DeliveryTally, Hold
+from notifications.models.receipt import Receipt
+from notifications.models.policy import FrequencyCap, QuietHours, RecentSends
+from notifications.models.heartbeat import Heartbeat
+
+__all__ = [
+    "Delivery",
+    "DeliveryTally",
+    "FrequencyCap",
+    "Heartbeat",
+    "Hold",
+    "Message",
+    "ProviderAccount",
+    "QuietHours",
+    "Receipt",
+    "RecentSends",
+    "Signature",
+    "Submission",
+    "Template",
+]

@@ -1,0 +1,46 @@
+"""ProviderAccount: one account at a gateway."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from customers.choices import Channel
+from notifications.choices import GatewayKind
+
+
+class ProviderAccount(models.Model):
+    """
+    One account at a gateway: where it is, what a segment costs, how many numbers a call carries.
+
+    The secret is stored encrypted and never shown again.
+    """
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SMS)
+    gateway = models.CharField(_("gateway"), max_length=20, choices=GatewayKind, default=GatewayKind.GENERIC_HTTP)
+    url = models.CharField(_("address"), max_length=300)
+    encrypted_secret = models.BinaryField(_("secret"), blank=True, default=b"")
+    field_names = models.JSONField(_("field names"), default=dict, blank=True)
+    callback_token = models.CharField(_("callback token"), max_length=64, unique=True)
+    batch_size = models.PositiveSmallIntegerField(_("numbers per call"), default=100)
+    price = models.DecimalField(_("price per segment"), max_digits=8, decimal_places=4, default=Decimal("0.0450"))
+    is_sandbox = models.BooleanField(_("sandbox"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    paused_for = models.CharField(_("paused because"), max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(_("created at"), db_default=models.functions.Now())
+
+    class Meta:
+        verbose_name = _("provider account")
+        verbose_name_plural = _("provider accounts")
+        constraints = [
+            models.CheckConstraint(
+                name="provider_account_sends_at_least_one_number_a_call",
+                condition=Q(batch_size__range=(1, 1000)),
+            ),
+            models.CheckConstraint(name="provider_account_price_is_not_negative", condition=Q(price__gte=0)),
+        ]
+
+    def __str__(self):
+        return self.name
