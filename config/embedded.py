@@ -288,17 +288,25 @@ def _process(pid_file: Path, mark: str) -> psutil.Process | None:
     """The living process of this file, told from a newer one with its number by a mark in its command line."""
     try:
         process = psutil.Process(_number_in(pid_file) or 0)
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return process if alive and mark in " ".join(process.cmdline()) else None
+        return process if _is_alive(process) and mark in " ".join(process.cmdline()) else None
     except psutil.Error:
         return None
 
 
-def _wait_for(process: psutil.Process) -> None:
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; one that its parent has not yet buried does not."""
     try:
-        process.wait(timeout=PATIENCE)
-    except psutil.TimeoutExpired:
-        raise EmbeddedServerError(f"Process {process.pid} does not end; stop it with: kill -9 {process.pid}") from None
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait_for(process: psutil.Process) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while _is_alive(process):
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(f"Process {process.pid} does not end; stop it with: kill -9 {process.pid}")
+        time.sleep(0.02)
 
 
 def _tail(log: Path) -> str:
