@@ -4,6 +4,7 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from config import embedded
@@ -19,7 +20,10 @@ def main() -> None:
         embedded.start_where_needed()
     else:
         embedded.set_addresses()
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as problem:
+        sys.exit(f"hongyan: {problem}")
 
 
 if __name__ == "__main__":

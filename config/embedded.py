@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import psutil
 import psycopg
@@ -63,6 +63,13 @@ def database_url(var: Path | None = None) -> str:
 def redis_url(var: Path | None = None) -> str:
     """The address of the embedded Valkey."""
     return f"unix://{quote(str(_places(var).sockets), safe='/')}/valkey.sock?db=0"
+
+
+def serves(url: str) -> bool:
+    """Whether an address is that of this clone's own PostgreSQL, started or not."""
+    host = parse_qs(urlsplit(url).query).get("host", [""])[0]
+    run = ROOT / "var" / "servers" / "run"
+    return bool(host) and run.exists() and Path(host).resolve() == run.resolve() / "s"
 
 
 def start(var: Path | None = None, *, postgres: bool = True, valkey: bool = True) -> None:

@@ -1,0 +1,46 @@
+"""The timetable: which job runs on which queue, every how many seconds. Read by `manage.py rqcron config.cron`."""
+
+from typing import NamedTuple
+
+from django.utils.module_loading import import_string
+from rq import cron
+
+
+class Line(NamedTuple):
+    """One job of the timetable; a tick older than its period is replaced by the next one and expires."""
+
+    job: str
+    queue: str
+    every: int
+    names_queue: bool = False
+
+
+TIMETABLE = [
+    Line("notifications.jobs.send_due", "urgent", 2, names_queue=True),
+    Line("notifications.jobs.send_due", "bulk", 2, names_queue=True),
+    Line("campaigns.jobs.launch_due", "default", 2),
+    Line("campaigns.jobs.finish_done", "default", 3),
+    Line("notifications.jobs.apply_receipts", "default", 3),
+    Line("notifications.jobs.recover_lost", "default", 10),
+    Line("customers.jobs.run_imports", "default", 10),
+    Line("notifications.jobs.housekeeping", "default", 60),
+    Line("customers.jobs.purge_uploads", "default", 600),
+]
+
+
+def register() -> None:
+    """Hand every line to the scheduler."""
+    for line in TIMETABLE:
+        cron.register(
+            import_string(line.job),
+            line.queue,
+            kwargs={"queue": line.queue} if line.names_queue else None,
+            interval=line.every,
+            ttl=max(10, 2 * line.every),
+            result_ttl=0,
+            failure_ttl=3600,
+            name=f"{line.job}:{line.queue}",
+        )
+
+
+register()

@@ -1,0 +1,17 @@
+"""The scheduler of the timetable, in place of django-rq's command of the same name."""
+
+import logging
+
+from django_rq.management.commands import rqcron
+
+from config.queues import Timetable
+
+
+class Command(rqcron.Command):
+    help = "Puts the jobs of config.cron on their queues; run exactly one."
+
+    def handle(self, *, config_path: str, logging_level: str, **options) -> None:
+        """Run until a signal, or until Redis fails: the supervisor starts it again."""
+        timetable = Timetable(logging_level=getattr(logging, logging_level))
+        timetable.load_config_from_file(config_path)
+        timetable.start()

@@ -1,0 +1,66 @@
+"""The menu of the admin: by task, and only what its reader may open."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+# Each entry: title, icon, model.
+CUSTOMERS = [
+    (_("Customers"), "group", "customers.Customer"),
+    (_("Imports"), "upload_file", "customers.SpreadsheetImport"),
+    (_("Do not contact"), "do_not_disturb_on", "customers.Suppression"),
+    (_("Tags"), "sell", "customers.Tag"),
+    (_("Tiers"), "workspace_premium", "customers.Tier"),
+]
+WRITING = [
+    (_("Segments"), "filter_alt", "campaigns.Segment"),
+    (_("Templates"), "edit_note", "notifications.Template"),
+    (_("Campaigns"), "campaign", "campaigns.Campaign"),
+    (_("Sending records"), "outgoing_mail", "notifications.Delivery"),
+    (_("Frozen messages"), "lock", "notifications.Message"),
+]
+RULES = [
+    (_("Frequency caps"), "speed", "notifications.FrequencyCap"),
+    (_("Quiet hours"), "bedtime", "notifications.QuietHours"),
+    (_("Signatures"), "approval", "notifications.Signature"),
+    (_("Provider accounts"), "cell_tower", "notifications.ProviderAccount"),
+    (_("Staff"), "badge", "auth.User"),
+    (_("Roles"), "admin_panel_settings", "auth.Group"),
+    (_("Locked sign-ins"), "lock_person", "axes.AccessAttempt"),
+]
+
+
+def sidebar(request: HttpRequest) -> list[dict]:
+    """The groups of the menu with the entries that this person may open."""
+    overview = {"title": _("Overview"), "icon": "space_dashboard", "link": reverse("admin:index")}
+    settings = _entries(request, RULES)
+    if request.user.has_perm("notifications.view_provideraccount"):
+        settings.append({"title": _("System status"), "icon": "monitor_heart", "link": reverse("system_status")})
+    groups = [
+        {"items": [overview]},
+        {"title": _("Customers"), "items": _entries(request, CUSTOMERS)},
+        {"title": _("Reach out"), "items": _entries(request, WRITING)},
+        {"title": _("Settings"), "collapsible": True, "items": settings},
+    ]
+    return [group for group in groups if group["items"]]
+
+
+def _entries(request: HttpRequest, entries: list[tuple]) -> list[dict]:
+    """Those of the entries whose list this person may see."""
+    offered = []
+    for title, icon, label in entries:
+        shown_by = _admin_of(label)
+        if shown_by and shown_by.has_view_permission(request):
+            options = shown_by.opts
+            link = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
+            offered.append({"title": title, "icon": icon, "link": link})
+    return offered
+
+
+def _admin_of(label: str) -> admin.ModelAdmin | None:
+    """The page of a model, if the deployment has one."""
+    for model, shown_by in admin.site._registry.items():
+        if model._meta.label == label:
+            return shown_by
+    return None

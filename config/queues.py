@@ -1,0 +1,68 @@
+"""How RQ works here: arguments as JSON, lost jobs noticed soon, no database connection shared with a fork."""
+
+import rq
+from django_rq.cron import DjangoCronScheduler
+from django_rq.utils import reset_db_connections
+from redis import Redis
+from rq.cron import CronJob
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+# An idle worker looks after lost jobs only between two waits, which last worker_ttl - 15 seconds: 405 s by default.
+WORKER_TTL = 30
+MAINTENANCE_INTERVAL = 15
+# Ticks that nobody took are not worth more than one: a queue without workers must not fill Redis.
+MOST_WAITING_TICKS = 20
+
+
+class Worker(rq.Worker):
+    """A worker with our time-outs, whichever command starts it."""
+
+    def __init__(self, *args, **options):
+        options |= {
+            "serializer": JSONSerializer,
+            "worker_ttl": WORKER_TTL,
+            "maintenance_interval": MAINTENANCE_INTERVAL,
+        }
+        super().__init__(*args, **options)
+
+    def fork_work_horse(self, job: Job, queue: rq.Queue) -> None:
+        """Fork without connections: two processes on one would read each other's answers."""
+        reset_db_connections()
+        super().fork_work_horse(job, queue)
+
+
+class Tick(CronJob):
+    """One line of the timetable."""
+
+    def enqueue(self, connection: Redis) -> Job | None:
+        """Put the job on its queue as JSON, unless the queue is full of earlier ones."""
+        queue = rq.Queue(self.queue_name, connection=connection, serializer=JSONSerializer)
+        if queue.count >= MOST_WAITING_TICKS:
+            return None
+        return queue.enqueue_call(self.func_name, kwargs=self.kwargs, **_call_options(self.job_options))
+
+
+class Timetable(DjangoCronScheduler):
+    """The scheduler of rqcron, with ticks of our own."""
+
+    def register(self, func, queue_name: str, **options) -> CronJob:
+        """Add a line; the class decides on the connection, and the line is replaced by ours."""
+        line = super().register(func, queue_name, **options)
+        self._cron_jobs[-1] = Tick(
+            queue_name,
+            func=func,
+            kwargs=line.kwargs,
+            interval=line.interval,
+            cron=line.cron,
+            name=line.name,
+            **line.job_options,
+        )
+        return self._cron_jobs[-1]
+
+
+def _call_options(job_options: dict) -> dict:
+    """Translate the words of CronJob into those of enqueue_call."""
+    renamed = dict(job_options)
+    renamed["timeout"] = renamed.pop("job_timeout", None)
+    return renamed

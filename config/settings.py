@@ -1,0 +1,227 @@
+"""All settings; every variable of the environment is read once, here, through config.env."""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.utils.translation import gettext_lazy as _
+
+from config import embedded, env
+from config.secrets import secret_key
+
+ROOT = Path(__file__).resolve().parent.parent
+VAR = ROOT / "var"
+
+# Deployment ---------------------------------------------------------------------------------
+DATABASE_URL = env.text(
+    "DATABASE_URL", hint="Use manage.py, which starts a server, or write postgresql://user:password@host/name."
+)
+DATABASES = {"default": env.database("DATABASE_URL")}
+EMBEDDED = embedded.serves(DATABASE_URL)
+DEBUG = env.flag("DEBUG", default=False)
+if DEBUG and not EMBEDDED:
+    raise env.wrong(
+        "DEBUG", "is on", "Its error pages show settings and customers: it works with the embedded servers only."
+    )
+SECRET_KEY = secret_key(env.text("SECRET_KEY", default=""), embedded=EMBEDDED, file=VAR / "secret_key")
+# Where staff and providers reach this deployment; links and callback addresses start with it.
+PUBLIC_URL = env.url("PUBLIC_URL", default="http://localhost:8000")
+PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname
+HTTPS = PUBLIC_URL.startswith("https://")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=[PUBLIC_HOST, "localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# How many proxies of our own stand in front: that many last addresses of X-Forwarded-For are believed.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=1 if HTTPS else 0)
+
+# Applications --------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    # First, because its rqcron replaces the one of django_rq.
+    "config",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.import_export",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "axes",
+    "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "import_export",
+    "django_rq",
+    "customers",
+    "notifications",
+    "campaigns",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Database ------------------------------------------------------------------------------------
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **DATABASES["default"].get("OPTIONS", {})}
+# Set by config.wsgi: a page that takes longer is a fault, a migration or an import is not.
+WEB_STATEMENT_SECONDS = env.number("WEB_STATEMENT_SECONDS", default=0)
+if WEB_STATEMENT_SECONDS:
+    DATABASES["default"]["OPTIONS"]["options"] = (
+        f"-c statement_timeout={WEB_STATEMENT_SECONDS}s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s"
+    )
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Queue ---------------------------------------------------------------------------------------
+REDIS_URL = env.text("REDIS_URL", hint="Use manage.py, which starts a server, or write redis://:password@host:6379/0.")
+# A job is one short batch, except on "default": a spreadsheet of a million rows takes minutes.
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "json"}
+    for name, seconds in {"urgent": 300, "bulk": 300, "default": 3600}.items()
+}
+RQ = {"WORKER_CLASS": "config.queues.Worker"}
+
+# Log-in --------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "config.sign_in.AddressLimit",
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+] + [{"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}}]
+LOGIN_URL = "admin:login"
+REQUIRE_SECOND_FACTOR = env.flag("REQUIRE_SECOND_FACTOR", default=not EMBEDDED)
+OTP_TOTP_ISSUER = "Hongyan"
+SIGN_IN_WINDOW = timedelta(minutes=15)
+SIGN_IN_FAILURES_PER_ADDRESS = 30
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = SIGN_IN_WINDOW
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ACCESS_FAILURE_LOG = True
+AXES_CLIENT_IP_CALLABLE = "config.sign_in.client_address"
+AXES_VERBOSE = False
+
+# Sessions, headers ---------------------------------------------------------------------------
+SESSION_COOKIE_AGE = int(timedelta(hours=8).total_seconds())
+SESSION_SAVE_EVERY_REQUEST = True  # The eight hours count from the last click.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS and TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        # The theme's Alpine evaluates its attributes, and sets styles inline.
+        "script-src": [SELF, UNSAFE_EVAL, NONCE],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# Files ---------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+HASHED_STATIC_FILES = env.flag("HASHED_STATIC_FILES", default=True)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if HASHED_STATIC_FILES
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+UPLOADS = Path(env.text("UPLOADS", default=str(VAR / "uploads")))
+MEDIA_ROOT = UPLOADS
+UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_MEGABYTES", default=50, least=1) * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
+DATA_UPLOAD_MAX_NUMBER_FILES = 5
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+
+# Exports -------------------------------------------------------------------------------------
+IMPORT_EXPORT_USE_TRANSACTIONS = True
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "import"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
+
+# Sending -------------------------------------------------------------------------------------
+SMS_PRICE = env.amount("SMS_PRICE", default="0.045")  # Yuan per segment, where an account names no price.
+GATEWAY_PRIVATE_HOSTS = env.words("GATEWAY_PRIVATE_HOSTS", default=[])
+SANDBOX_GATEWAY_URL = env.text("SANDBOX_GATEWAY_URL", default="")
+
+# Language, zone ------------------------------------------------------------------------------
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [ROOT / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.text("SHOP_TIME_ZONE", default="Asia/Shanghai")
+
+# Logs ----------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "config.logs.DiscreetFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", default="INFO").upper()},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # A request per line is the proxy's business; here 404s of scanners would bury everything else.
+        "django.request": {"level": "ERROR"},
+        "django.server": {"handlers": [], "propagate": True},
+        "rq": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+    },
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []
