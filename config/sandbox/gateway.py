@@ -71,8 +71,9 @@ class Gateway:
             return Reply(200, {}, "drop")
         call = read_call(request)
         rules = [rule_for(number, text) for _reference, number, text in call.messages]
+        at = self.clock.now().isoformat(timespec="milliseconds")
         with self._lock:
-            call_id, lines = self._accept(call, rules)
+            call_id, lines = self._accept(call, rules, at)
         for message, rule in lines:
             if rule.is_early:
                 self.pusher.push_early(call.callback_url, message)
@@ -117,7 +118,7 @@ class Gateway:
         self.pusher.settings_changed()
         return self.settings.as_dict()
 
-    def _accept(self, call: "Call", rules: list[Rule]) -> tuple[str, list[tuple[dict[str, Any], Rule]]]:
+    def _accept(self, call: "Call", rules: list[Rule], at: str) -> tuple[str, list[tuple[dict[str, Any], Rule]]]:
         """Write what is accepted, unless the same call did so before; its id, and what was written."""
         accepted = [(message, rule) for message, rule in zip(call.messages, rules, strict=True) if rule.ledger]
         fingerprint = hash(tuple(message for message, _rule in accepted))
@@ -129,7 +130,6 @@ class Gateway:
         call_id = f"S{len(self.ledger) + 1}"
         if not accepted:
             return call_id, []
-        at = self.clock.now().isoformat(timespec="milliseconds")
         callback = self.pusher.callback_number(call.callback_url)
         positions = {message: position for position, message in enumerate(call.messages)}
         lines = [

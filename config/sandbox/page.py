@@ -4,13 +4,11 @@ import gettext
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from config.sandbox.gateway import Gateway
 from config.sandbox.rules import MAGIC, MAGIC_PREFIX
 from notifications.providers.base import _
-
-if TYPE_CHECKING:
-    from config.sandbox.gateway import Gateway
 
 LOCALE = Path(__file__).resolve().parent.parent.parent / "locale"
 SHOWN = 100
@@ -61,7 +59,7 @@ def translator(language: str) -> Callable[[str], str]:
     return gettext.translation("django", str(LOCALE), languages=["zh_Hans"], fallback=True).gettext
 
 
-def ledger_page(gateway: "Gateway", query: Mapping[str, str], accepted: str) -> str:
+def ledger_page(gateway: Gateway, query: Mapping[str, str], accepted: str) -> str:
     """The page as HTML."""
     language = language_of(accepted)
     say = translator(language)

@@ -1,0 +1,142 @@
+"""What every message provider takes and gives back: plain values, no Django, no models."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+
+def _(words: str) -> str:
+    """Mark words for the translation catalog; they are translated where they are shown."""
+    return words
+
+
+class Outcome(StrEnum):
+    """What became of one message handed to a provider."""
+
+    TAKEN = "taken"
+    # Permanent for this number: it is never worth another try.
+    REFUSED_NUMBER = "refused_number"
+    # Text, template or signature: every further number would be refused too, so the message pauses.
+    REFUSED_CONTENT = "refused_content"
+    # Balance, key or address: every further message would be refused too, so the account pauses.
+    REFUSED_ACCOUNT = "refused_account"
+    # Certainly not taken, and worth another try after a pause.
+    REFUSED_LATER = "refused_later"
+    # May have been taken: a blind second try could reach the customer twice.
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """One message on its way to a provider."""
+
+    reference: str
+    number: str
+    text: str
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the provider said about one message; `delivered` is known only from a query."""
+
+    reference: str
+    outcome: Outcome
+    provider_id: str
+    code: str
+    words: str
+    delivered: bool | None = None
+
+
+@dataclass(slots=True)
+class NotFound:
+    """The provider definitely never took a message of this reference."""
+
+    reference: str
+
+
+@dataclass(slots=True)
+class Report:
+    """A delivery receipt; `at` is None when the provider gave no readable time."""
+
+    reference: str
+    number: str
+    delivered: bool
+    code: str
+    words: str
+    at: datetime | None
+
+
+@dataclass(slots=True)
+class Reply:
+    """A text a customer sent back."""
+
+    number: str
+    text: str
+    at: datetime | None
+
+
+@dataclass(slots=True)
+class Problem:
+    """A part of a callback that could not be read, shortened, with the reason."""
+
+    item: str
+    words: str
+
+
+class Reports(NamedTuple):
+    """The readable receipts of one callback, and what could not be read."""
+
+    reports: list[Report]
+    problems: list[Problem]
+
+
+class Replies(NamedTuple):
+    """The readable replies of one callback, and what could not be read."""
+
+    replies: list[Reply]
+    problems: list[Problem]
+
+
+class Provider(Protocol):
+    """One account at one provider; safe to use from several threads at once."""
+
+    batch_size: int
+
+    def send(self, batch: Sequence[Outgoing], *, call_reference: str) -> list[Answer]:
+        """
+        Hand over a batch and answer for each message, in the order of the batch.
+
+        Never raises for anything the network or the provider does. A second attempt at a
+        refused message needs a call reference of its own.
+        """
+
+    def query(self, references: Sequence[str]) -> list[Answer | NotFound]:
+        """Ask what became of earlier messages; a failing query answers UNKNOWN, never NotFound."""
+
+    def read_reports(self, body: bytes) -> Reports:
+        """Read the receipts of one callback: the good half, and the bad half as problems."""
+
+    def read_replies(self, body: bytes) -> Replies:
+        """Read the replies of one callback: the good half, and the bad half as problems."""
+
+    def close(self) -> None:
+        """Close the connections kept open between calls."""
+
+
+UNKNOWN_CODE = _("unknown code %s")
+_UNKNOWN_CODE_START = UNKNOWN_CODE.removesuffix("%s")
+
+
+def unknown_code(code: str, provider_words: str = "") -> str:
+    """Words for a code that no table knows, with what the provider said about it."""
+    return UNKNOWN_CODE % (f"{code}: {provider_words}" if provider_words else code)
+
+
+def spoken(words: str, *, gettext: Callable[[str], str]) -> str:
+    """Words of an answer, report or problem in the reader's language."""
+    if words.startswith(_UNKNOWN_CODE_START):
+        return gettext(UNKNOWN_CODE) % words.removeprefix(_UNKNOWN_CODE_START)
+    # The gettext of an empty string is the header of the catalog.
+    return gettext(words) if words else ""
