@@ -165,6 +165,7 @@ CONTENT_SECURITY_POLICY = {
 
 # Files ---------------------------------------------------------------------------------------
 STATIC_URL = "static/"
+STATICFILES_DIRS = [ROOT / "static"]
 STATIC_ROOT = VAR / "static"
 HASHED_STATIC_FILES = env.flag("HASHED_STATIC_FILES", default=True)
 STORAGES = {
@@ -219,6 +220,7 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         # A request per line is the proxy's business; here 404s of scanners would bury everything else.
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.server": {"handlers": [], "propagate": True},
         "rq": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
