@@ -1,0 +1,112 @@
+"""Why a template is refused: one sentence each, with the place and the remedy."""
+
+from collections.abc import Callable, Mapping
+
+from notifications.rendering.variables import Variable
+
+
+def _(msgid: str) -> str:
+    """Mark a sentence for translation; it is translated where it is shown."""
+    return msgid
+
+
+class KnownVariables(tuple[Variable, ...]):
+    """Variables as they are listed inside a sentence."""
+
+    def __str__(self) -> str:
+        return self.listed(str)
+
+    def listed(self, translate: Callable[[str], str]) -> str:
+        """The names to write, each with what it means."""
+        return ", ".join(variable.described(translate) for variable in self)
+
+
+class Refused(Exception):
+    """The template cannot be used; `msgid % values` says where and what to do."""
+
+    def __init__(self, code: str, values: Mapping[str, object]):
+        self.code = code
+        self.msgid = SENTENCES[code]
+        self.values = dict(values)
+        super().__init__(code)
+
+    def __str__(self) -> str:
+        return self.sentence(str)
+
+    def sentence(self, translate: Callable[[str], str]) -> str:
+        """The whole sentence in the reader's language; pass `gettext`."""
+        values = {
+            name: value.listed(translate) if isinstance(value, KnownVariables) else value
+            for name, value in self.values.items()
+        }
+        return translate(self.msgid) % values
+
+
+SENTENCES = {
+    "empty": _("The text is empty. Write what the customer is to read."),
+    "too_long": _("The text has %(length)s characters; at most %(maximum)s are possible. Shorten it."),
+    "too_complex": _(
+        "The text has too many tags and conditions (%(count)s of at most %(maximum)s). Make two texts of it."
+    ),
+    "too_deep": _(
+        "Line %(line)s: conditions or brackets are nested too deeply (at most %(maximum)s "
+        "levels). Make two texts of it."
+    ),
+    "invisible": _(
+        "Line %(line)s, after “%(before)s”: an invisible character (%(character)s) came along, "
+        "probably by copying. Delete and retype this spot."
+    ),
+    "invisible_constant": _(
+        "Line %(line)s: an invisible character (%(character)s) stands between quotes. Delete and retype this spot."
+    ),
+    "bad_character": _(
+        "Line %(line)s: “%(character)s” is not understood inside a tag. Use half-width signs "
+        'there: straight quotes " and half-width brackets.'
+    ),
+    "unclosed": _("Line %(line)s: a tag is not closed. Each {{ needs its }}, and each {%% if %%} its {%% endif %%}."),
+    "unknown_tag": _(
+        "Line %(line)s: {%% %(tag)s %%} is not possible here. Only {%% if %%}, {%% elif %%}, {%% "
+        "else %%} and {%% endif %%} are, in this order."
+    ),
+    "syntax": _(
+        "Line %(line)s: what stands between the braces is not understood. Write {{ name }}, or {{"
+        ' name or "…" }} with a word for those without a name.'
+    ),
+    "not_allowed": _(
+        "Line %(line)s: %(construct)s is not possible in a message. Use only variables such as {{"
+        " name }} and conditions with {%% if %%} and {%% endif %%}."
+    ),
+    "unknown_variable": _("Line %(line)s: there is no variable “%(variable)s”. You can use: %(known)s."),
+    "misspelled_variable": _(
+        "Line %(line)s: there is no variable “%(variable)s”. Did you mean “%(nearest)s”? You can use: %(known)s."
+    ),
+    "bare_variable": _("Line %(line)s: “%(written)s” would be sent as it stands. Write {{ %(variable)s }}."),
+    "unknown_filter": _("Line %(line)s: there is no filter “%(filter)s”. You can use: %(known)s."),
+    "filter_arguments": _("Line %(line)s: the filter “%(filter)s” is used like this: %(example)s."),
+    "number": _(
+        "Line %(line)s: a bare number or yes/no value is not possible here. Put the number into "
+        "the text itself, or between quotes."
+    ),
+    "prints_condition": _(
+        "Line %(line)s: this would print “True” or “False”. Write {%% if … %%}text{%% endif %%} instead."
+    ),
+    "comparison": _('Line %(line)s: compare a variable with a word between quotes, as in {%% if tier == "gold" %%}.'),
+    "signature_pieces": _(
+        "Line %(line)s: 【 and 】 must stand around plain words, without a tag between. The "
+        "signature is put in front by itself: remove it here."
+    ),
+    "opt_out_in_condition": _(
+        "Line %(line)s: the opt-out wording stands inside a condition, so some customers would "
+        "not see it. Move it to the end of the text."
+    ),
+}
+
+NOTATIONS = {
+    "For": "{% for %}", "Assign": "{% set %}", "AssignBlock": "{% set %}", "Macro": "{% macro %}",
+    "CallBlock": "{% call %}", "FilterBlock": "{% filter %}", "With": "{% with %}",
+    "Block": "{% block %}", "Extends": "{% extends %}", "Include": "{% include %}",
+    "Import": "{% import %}", "FromImport": "{% from %}", "Getattr": "a.b", "Getitem": "a[b]",
+    "Call": "a( )", "Concat": "~", "Add": "+", "Sub": "-", "Mul": "*", "Div": "/", "FloorDiv": "//",
+    "Mod": "%", "Pow": "**", "Neg": "-", "Pos": "+", "List": "[ ]", "Tuple": "( , )",
+    "Dict": "{ : }", "Test": "is", "Slice": "a[b:c]",
+}  # fmt: skip
