@@ -27,6 +27,10 @@ def utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+# The same in PostgreSQL, with the column in place of {value}; held against `utf16_length` by a test.
+UTF16_LENGTH_IN_SQL = "(char_length({value}) + regexp_count({value}, '[\\U00010000-\\U0010FFFF]'))"
+
+
 def segments_of_length(units: int) -> int:
     """The number of SMS that a text of this many UTF-16 units is billed as."""
     # One character over 70 turns one SMS into two of 67 each, and doubles the bill.

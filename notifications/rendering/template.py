@@ -241,8 +241,8 @@ class CompiledTemplate:
         every `printed_only` variable and the same emptiness of every `tested_only` variable. A string
         stands for itself, `Length` for all values of that many UTF-16 units, which the query must
         guarantee to be clean: `text.clean_value` leaves them as they are. Values that may not be clean
-        (or are longer than the variable's maximum) are grouped by themselves, as strings. In SQL the
-        length is `char_length(v) + char_length(regexp_replace(v, '[^\\U00010000-\\U0010FFFF]', '', 'g'))`.
+        (or are longer than the variable's maximum) are grouped by themselves, as strings. `text.UTF16_LENGTH_IN_SQL`
+        counts in the query.
 
         Raises ValueError for a length beyond the maximum, TypeError for a length of a compared variable.
         """

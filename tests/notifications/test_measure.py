@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+from django.db import connection
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +123,8 @@ def templates(draw):
 
 @settings(max_examples=400, deadline=None)
 @given(templates(), st.lists(people, min_size=1, max_size=12), st.sampled_from(["", OPT_OUT, "，回T退订"]))
+@example("{{ name|upper }}", [{"name": "ß", "tier": "", "city": "", "title": ""}], OPT_OUT)
+@example("{{ name|truncate(3) }}", [{"name": "🎂🎂🎂", "tier": "", "city": "", "title": ""}], OPT_OUT)
 @example("{{ name }}", [{"name": "娜！", "tier": "", "city": "", "title": ""}], OPT_OUT)
 @example("{{ name or '' }}【鸿雁花店】您好", [{"name": "", "tier": "", "city": "", "title": ""}], OPT_OUT)
 @example("回复{{ name }}退订", [{"name": "TD", "tier": "", "city": "", "title": ""}], OPT_OUT)
@@ -198,3 +201,12 @@ def test_a_compared_variable_cannot_be_grouped_by_its_length():
 
     with pytest.raises(TypeError, match="tier"):
         template.measure([({"tier": Length(2)}, 3)], signature=SIGNATURE)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", [*TRICKY[:-8], "𠮷野家🎂x", "\uffff\U00010000\U0010ffff"])
+def test_the_database_counts_characters_as_carriers_do(value):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {text.UTF16_LENGTH_IN_SQL.format(value='%(value)s::text')}", {"value": value})
+
+        assert cursor.fetchone() == (text.utf16_length(value),)

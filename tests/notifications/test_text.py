@@ -1,5 +1,7 @@
 """Characters, billed segments, signature, opt-out wording, personal values."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -217,3 +219,31 @@ class TestReplies:
 
     def test_an_empty_reply_refuses_nothing(self):
         assert text.opt_out_keyword(" ") is False
+
+
+class TestRealTexts:
+    """The rules hold for what shops have really sent."""
+
+    @pytest.mark.real_data
+    def test_the_wordings_that_real_senders_used_are_recognized(self, shared):
+        seen = json.loads((shared / "data/sms/opt_out_phrases_seen.json").read_text(encoding="utf-8"))
+
+        assert [said for said in seen["phrases_upper_cased"] if not text.has_opt_out_wording(said)] == []
+
+    @pytest.mark.real_data
+    def test_real_texts_are_billed_signed_and_closed_once(self, shared):
+        texts = (shared / "data/sms/shop_sms_texts.txt").read_text(encoding="utf-8").splitlines()
+
+        messages = [text.compose(sent, signature="鸿雁花店", opt_out="拒收请回复R") for sent in texts]
+
+        assert all(message.count("【") == message.count("】") == 1 for message in messages)
+        assert sum(text.has_opt_out_wording(sent) for sent in texts) == 50
+        assert all(text.has_opt_out_wording(message) for message in messages)
+
+    @pytest.mark.real_data
+    def test_the_edges_of_billing_are_those_of_the_carriers(self, shared):
+        edges = json.loads((shared / "data/sms/segment_edges.json").read_text(encoding="utf-8"))["edges"]
+
+        for edge in edges:
+            assert text.segments("节" * edge["text_length"]) == edge["segments"]
+            assert bool(text.beyond("节" * edge["text_length"])) == edge["over_500_limit"]
