@@ -72,8 +72,8 @@ REMEDIES: dict[str, tuple[str, str]] = {
 
 # Words that stand for "nothing" in the exports of shops, compared in lower case.
 EMPTY_WORDS = frozenset(
-    ["", "-", "--", "—", "——", "–", "?", "？", "/", "\\", "\\n", "null", "(null)", "none", "nil", "nan", "n/a", "#n/a"]
-    + ["na", "无", "空", "暂无", "没有", "未填", "未填写", "未知", "不详", "undefined"]
+    {"", "-", "--", "—", "——", "–", "?", "？", "/", "\\", "\\n", "null", "(null)", "none", "nil", "nan", "n/a", "#n/a"}
+    | {"na", "无", "空", "暂无", "没有", "未填", "未填写", "未知", "不详", "undefined"}
 )
 
 # Prefixes as published; 149 (data cards) takes text messages although libphonenumber denies it,
@@ -101,8 +101,8 @@ _EXTENSION = re.compile(
 _SEVERAL = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9]).*?(?<![0-9])1[3-9][0-9]{9}(?![0-9])", re.S)
 _SEPARATORS = re.compile(r"[\s().·/_‐‑‒–—−-]+")
 _DIGITS = re.compile(r"\+?[0-9]+")
-_LANDLINE = re.compile(r"(?:0(?:10|2[0-9]|[3-9][0-9]{2})[2-8][0-9]{6,7}|[2-8][0-9]{6,7})(?:[0-9]{1,4})?")
-_AREA_CODE_APART = re.compile(r"\(?0[0-9]{2,3}\)?[ -]*[2-8][0-9]{6,7}(?:\s*(?:-|转|#|,)\s*[0-9]+)?")
+_LANDLINE = re.compile(r"0(?:10|2[0-9]|[3-9][0-9]{2})[1-9][0-9]{6,11}|[2-8][0-9]{6,7}")
+_AREA_CODE_APART = re.compile(r"\(?0[0-9]{2,3}\)?[ -]*[1-9][0-9]{6,7}(?:\s*(?:-|转|#|,)\s*[0-9]+)?")
 _SERVICE = re.compile(r"[48]00[0-9]{7}|9[56][0-9]{3,6}|100[0-9]{2,3}|1[12][0-9]{1,3}|106[0-9]{5,}|12[0-9]{3}")
 _NEIGHBOR = re.compile(r"85[23][0-9]{8}|886[0-9]{8,9}")
 
@@ -124,7 +124,8 @@ def normalize(raw: object) -> Phone:
         if not raw.is_integer() or abs(raw) >= 1e15:
             return Phone(None, "wrong_length")
         raw = int(raw)
-    return _from_text(str(raw))
+    digits = str(raw)
+    return Phone(digits, "") if _is_mobile(digits) else _from_text(digits)
 
 
 def mask(number: str) -> str:
