@@ -1,0 +1,19 @@
+"""Conditions → customers: the registry of questions, their words, and the query they compile to."""
+
+from campaigns.segmentation.conditions import BadConditions, as_sentence, in_words, people, read, stored
+from campaigns.segmentation.counting import Count, TooSlow, count, within
+from campaigns.segmentation.fields import FIELDS
+
+__all__ = [
+    "FIELDS",
+    "BadConditions",
+    "Count",
+    "TooSlow",
+    "as_sentence",
+    "count",
+    "in_words",
+    "people",
+    "read",
+    "stored",
+    "within",
+]
