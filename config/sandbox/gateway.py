@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from config.sandbox.clock import DeploymentClock
-from config.sandbox.ledger import Ledger
+from config.sandbox.ledger import Entry, Ledger
 from config.sandbox.receipts import ReceiptPusher
 from config.sandbox.rules import Rule, rule_for
 from config.sandbox.settings import Settings
@@ -73,10 +73,9 @@ class Gateway:
         rules = [rule_for(number, text) for _reference, number, text in call.messages]
         at = self.clock.now().isoformat(timespec="milliseconds")
         with self._lock:
-            call_id, lines = self._accept(call, rules, at)
-        for message, rule in lines:
-            if rule.is_early:
-                self.pusher.push_early(call.callback_url, message)
+            call_id, early = self._accept(call, rules, at)
+        for entry in early:
+            self.pusher.push_early(call.callback_url, entry)
         fault = fault.removesuffix("_after") or next((rule.fault for rule in rules if rule.fault), "")
         seconds = SLOW_SECONDS if fault == "slow" else self.settings.latency_ms / 1000
         content = {
@@ -118,8 +117,8 @@ class Gateway:
         self.pusher.settings_changed()
         return self.settings.as_dict()
 
-    def _accept(self, call: "Call", rules: list[Rule], at: str) -> tuple[str, list[tuple[dict[str, Any], Rule]]]:
-        """Write what is accepted, unless the same call did so before; its id, and what was written."""
+    def _accept(self, call: "Call", rules: list[Rule], at: str) -> tuple[str, list[Entry]]:
+        """Write what is accepted, unless the same call did before; its id, and whose receipt is early."""
         accepted = [(message, rule) for message, rule in zip(call.messages, rules, strict=True) if rule.ledger]
         fingerprint = hash(tuple(message for message, _rule in accepted))
         earlier = self._calls.get(call.reference) if self.settings.idempotent else None
@@ -130,26 +129,19 @@ class Gateway:
         call_id = f"S{len(self.ledger) + 1}"
         if not accepted:
             return call_id, []
-        callback = self.pusher.callback_number(call.callback_url)
         positions = {message: position for position, message in enumerate(call.messages)}
-        lines = [
-            {
-                "reference": message[0],
-                "account": call.account,
-                "time": at,
-                "number": message[1],
-                "text": message[2],
-                "outcome": rule.ledger,
-                "id": f"{call_id}-{positions[message]}",
-                "call_reference": call.reference,
-                "callback": callback,
-            }
-            for message, rule in accepted
-        ]
-        first = self.ledger.append(lines)
+        entries = [Entry(*message, rule.ledger, f"{call_id}-{positions[message]}") for message, rule in accepted]
+        first = self.ledger.append(
+            entries,
+            account=call.account,
+            time=at,
+            call_reference=call.reference,
+            callback=self.pusher.callback_number(call.callback_url),
+        )
         self._remember(call.reference, fingerprint, call_id)
-        self.pusher.plan(call.callback_url, lines, first)
-        return call_id, [(line, rule) for line, (_message, rule) in zip(lines, accepted, strict=True)]
+        kept = [rule for _message, rule in accepted]
+        self.pusher.plan(call.callback_url, entries, kept, first_line=first)
+        return call_id, [entry for entry, rule in zip(entries, kept, strict=True) if rule.is_early]
 
     def _check_key(self, key: str) -> None:
         if self.settings.api_key and key != self.settings.api_key:
@@ -198,10 +190,10 @@ def read_call(request: Any) -> Call:
         messages = [(item["reference"], item["number"], item["text"]) for item in items]
     except (TypeError, KeyError):
         raise bad_request("Every message needs reference, number and text.") from None
-    if not all(is_list_of_text(message) for message in messages):
+    if {type(value) for message in messages for value in message} != {str}:
         raise bad_request("reference, number and text of a message must be texts.")
     references = {message[0] for message in messages}
-    if len(references) < len(messages) or "" in references or not all(map(is_name, references)):
+    if len(references) < len(messages) or "" in references or max(map(len, references)) > LONGEST_NAME:
         raise bad_request("Every message needs a reference of its own, of 1 to 200 characters.")
     return Call(reference, account, callback_url, messages)
 

@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from config.sandbox.clock import DeploymentClock
-from config.sandbox.ledger import Ledger
-from config.sandbox.rules import rule_for
+from config.sandbox.ledger import Entry, Ledger
+from config.sandbox.rules import Rule, rule_for
 from config.sandbox.settings import Settings
 from notifications.providers.http import CallFailed, HttpClient, Limits, RefusedAddress
 
@@ -26,12 +26,26 @@ PAUSES = (1, 5, 10, 30, 60, 120, 300, 600)
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
-@dataclass(slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """One receipt on its way; `line` is the number in the ledger, None for a repetition."""
 
     line: int | None
-    content: dict[str, Any]
+    reference: str
+    number: str
+    id: str
+    status: str
+    code: str
+
+    def content(self, at: str) -> dict[str, str]:
+        """The receipt as the protocol has it."""
+        return {
+            "reference": self.reference,
+            "number": self.number,
+            "id": self.id,
+            "status": self.status,
+            "code": self.code or self.status,
+            "at": at,
+        }
 
 
 @dataclass(slots=True)
@@ -87,16 +101,16 @@ class ReceiptPusher:
         """The number under which the ledger remembers a callback address."""
         return self._callbacks.number(url)
 
-    def plan(self, url: str, messages: list[dict[str, Any]], first_line: int) -> None:
-        """Queue the receipts of one call after the usual delay."""
+    def plan(self, url: str, entries: list[Entry], rules: list[Rule], *, first_line: int) -> None:
+        """Queue the receipts of one call's accepted messages after the usual delay."""
         if not url:
             return
         due = time.monotonic() + self._settings.receipt_seconds(random.random())
         groups: dict[float, list[Receipt]] = {}
-        for line, message in enumerate(messages, first_line):
-            rule = rule_for(message["number"], message["text"])
+        for line, (entry, rule) in enumerate(zip(entries, rules, strict=True), first_line):
             for position, (status, code, later) in enumerate(rule.receipts):
-                receipt = Receipt(None if position else line, content_of(message, status, code))
+                known = None if position else line
+                receipt = Receipt(known, entry.reference, entry.number, entry.id, status, code)
                 groups.setdefault(later, []).append(receipt)
         with self._changed:
             outbox = self._outboxes.setdefault(url, Outbox(url))
@@ -104,11 +118,10 @@ class ReceiptPusher:
                 heapq.heappush(outbox.waiting, (due + later, next(self._sequence), receipts))
             self._changed.notify()
 
-    def push_early(self, url: str, message: dict[str, Any]) -> None:
+    def push_early(self, url: str, entry: Entry) -> None:
         """Push one receipt now, before the answer to the send call leaves."""
         if url and self._settings.receipts:
-            status, code, _later = rule_for(message["number"], message["text"]).receipts[0]
-            self._post(url, [Receipt(None, content_of(message, status, code))])
+            self._post(url, [Receipt(None, entry.reference, entry.number, entry.id, entry.outcome, "")])
 
     def waiting_count(self) -> int:
         """How many receipts wait to be pushed."""
@@ -132,8 +145,8 @@ class ReceiptPusher:
             end = len(done) if end == -1 else end
             for line, message in enumerate(self._ledger.messages(number, end), number):
                 url = self._callbacks.url(message.get("callback", 0))
-                if url and rule_for(message["number"], message["text"]).receipts:
-                    self.plan(url, [message], line)
+                entry = Entry(*(message[name] for name in Entry._fields))
+                self.plan(url, [entry], [rule_for(entry.number, entry.text)], first_line=line)
             number = done.find(0, end)
 
     def _run(self) -> None:
@@ -186,7 +199,7 @@ class ReceiptPusher:
 
     def _post(self, url: str, receipts: list[Receipt]) -> bool:
         at = self._clock.now().isoformat(timespec="milliseconds")
-        body = json.dumps([receipt.content | {"at": at} for receipt in receipts]).encode()
+        body = json.dumps([receipt.content(at) for receipt in receipts]).encode()
         try:
             answer = self._client.post(url, body=body, headers={"Content-Type": "application/json"})
         except (CallFailed, RefusedAddress) as failure:
@@ -236,17 +249,6 @@ def complete_lines(path: Path) -> list[bytes]:
     if len(whole) < len(content):
         path.write_bytes(whole)
     return whole.splitlines()
-
-
-def content_of(message: dict[str, Any], status: str, code: str) -> dict[str, Any]:
-    """One receipt as the protocol has it."""
-    return {
-        "reference": message["reference"],
-        "number": message["number"],
-        "id": message["id"],
-        "status": status,
-        "code": code or status,
-    }
 
 
 def ranges(numbers: list[int]) -> list[list[int]]:

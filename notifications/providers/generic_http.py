@@ -26,7 +26,6 @@ from notifications.providers.http import (
     RefusedAddress,
 )
 from notifications.providers.json_values import (
-    clean,
     dump,
     load,
     plain_number,
@@ -224,10 +223,10 @@ class GenericHttp:
         return self._verdict(
             text_of(value_at(document, names["call_code"])),
             text_of(value_at(document, names["call_outcome"])),
-            text_of(value_at(document, names["call_words"])),
+            value_at(document, names["call_words"]),
         )
 
-    def _verdict(self, code: str, outcome: str, words: str) -> Verdict:
+    def _verdict(self, code: str, outcome: str, words: Any) -> Verdict:
         """
         Translate what a gateway said.
 
@@ -239,13 +238,13 @@ class GenericHttp:
         if known is not None:
             if named is not None and (named is Outcome.TAKEN) != (known[0] is Outcome.TAKEN):
                 return Outcome.UNKNOWN, code, CONTRADICTION
-            return known[0], code, known[1] or clean(words)
+            return known[0], code, known[1] or text_of(words)
         if named is Outcome.TAKEN:
             return named, code, ""
         if code:
-            return named or Outcome.UNKNOWN, code, unknown_code(code, clean(words))
+            return named or Outcome.UNKNOWN, code, unknown_code(code, text_of(words))
         if named is not None:
-            return named, "", clean(words)
+            return named, "", text_of(words)
         return Outcome.UNKNOWN, "unreadable_answer", UNREADABLE
 
     def _match(self, batch: Sequence[Outgoing], items: list) -> list[Answer]:
@@ -272,7 +271,7 @@ class GenericHttp:
         outcome, code, words = self._verdict(
             text_of(item.get(names["code"])),
             text_of(item.get(names["outcome"])),
-            text_of(item.get(names["words"])),
+            item.get(names["words"]),
         )
         provider_id = text_of(item.get(names["provider_id"]))
         return Answer(outgoing.reference, outcome, provider_id, code, words)
