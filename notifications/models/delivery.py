@@ -14,12 +14,12 @@ class DeliveryQuerySet(models.QuerySet):
     """Questions about deliveries that have a name."""
 
     def with_state(self):
-        """Annotate `state`: the stored status, or `sending` while a worker has its submission."""
-        in_hand = [SubmissionStatus.LEASED, SubmissionStatus.CALLED]
+        """Annotate `state`: the stored status, or `sending` while the provider has it unanswered."""
         return self.annotate(
             state=Case(
                 When(
-                    Q(status=DeliveryStatus.QUEUED) & Q(submission__status__in=in_hand),
+                    status=DeliveryStatus.QUEUED,
+                    submission__status=SubmissionStatus.CALLED,
                     then=Value("sending"),
                 ),
                 default=F("status"),

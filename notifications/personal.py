@@ -1,0 +1,59 @@
+"""The personal values of a text's variables, as SQL over one customer."""
+
+from collections.abc import Iterable, Mapping
+
+from django.db import connection
+
+from notifications import text
+from notifications.models import Message
+from notifications.rendering import VARIABLES
+
+# Aliases: c customer, t tier, a.address the address written to.
+VALUE_SQL = {
+    "name": "c.name",
+    "title": "CASE c.gender WHEN 'female' THEN '女士' WHEN 'male' THEN '先生' ELSE '' END",
+    "tier": "coalesce(t.name, '')",
+    "city": "c.city",
+    "birthday": (
+        "CASE WHEN c.birth_month IS NULL THEN '' ELSE c.birth_month::text || '月' || c.birth_day::text || '日' END"
+    ),
+    "phone_tail": "right(a.address, 4)",
+    # The shop's name is the message's signature.
+    "shop": "''",
+}
+JOINS = "LEFT JOIN customers_tier t ON t.id = c.tier_id"
+
+
+def cleaned(values: Mapping[str, str], message: Message) -> dict[str, str]:
+    """Values as a text may carry them: no control characters, no 【】, cut to their maximum."""
+    return {key: message.signature if key == "shop" else cleaned_value(key, value) for key, value in values.items()}
+
+
+def cleaned_value(variable: str, value: str) -> str:
+    """One value as a text may carry it."""
+    return text.clean_value(value, VARIABLES[variable].maximum)
+
+
+def columns(variables: Iterable[str]) -> str:
+    """SQL for the values of some variables, in the order given, each as text."""
+    return "".join(f", ({VALUE_SQL[name]})::text" for name in variables)
+
+
+def values_for(
+    customer_ids: Iterable[int], *, channel: str, variables: Iterable[str] = tuple(VALUE_SQL)
+) -> dict[int, dict[str, str]]:
+    """The values of customers by their id."""
+    names = list(variables)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT c.id{columns(names)}
+            FROM customers_customer c {JOINS}
+            LEFT JOIN customers_contactpoint p
+                ON p.customer_id = c.id AND p.channel = %s AND p.is_primary
+            CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
+            WHERE c.id = ANY(%s)
+            """,
+            [channel, list(customer_ids)],
+        )
+        return {row[0]: dict(zip(names, row[1:], strict=True)) for row in cursor.fetchall()}

@@ -1,0 +1,57 @@
+"""Quiet hours: whether a class of messages may go out now, and when it may next."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from customers.choices import Channel, Purpose
+from notifications.models import QuietHours
+
+# Carriers take marketing by SMS from 08:00 to 21:00 only, and care counts as marketing
+# (china-sms-rules 5). This holds even where a shop has deleted its own row.
+NIGHT_OF_MARKETING_BY_SMS = (time(21, 0), time(8, 0))
+USUAL_NIGHT = (time(20, 30), time(9, 0))
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A daily span, overnight if it ends before it begins, in the shop's zone."""
+
+    begins: time
+    ends: time
+    zone: ZoneInfo
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Whether a moment lies in the span; the end itself does not."""
+        local = moment.astimezone(self.zone).time()
+        if self.begins < self.ends:
+            return self.begins <= local < self.ends
+        return local >= self.begins or local < self.ends
+
+    def opens_at(self, moment: datetime) -> datetime:
+        """The first moment at or after this one that is not quiet."""
+        if not self.holds_at(moment):
+            return moment
+        local = moment.astimezone(self.zone)
+        opening = datetime.combine(local.date(), self.ends, self.zone)
+        if opening <= local:
+            opening = datetime.combine(local.date() + timedelta(days=1), self.ends, self.zone)
+        return opening
+
+    def closes_at(self, moment: datetime) -> datetime:
+        """The first moment after this open one at which the span begins."""
+        local = moment.astimezone(self.zone)
+        closing = datetime.combine(local.date(), self.begins, self.zone)
+        if closing <= local:
+            closing = datetime.combine(local.date() + timedelta(days=1), self.begins, self.zone)
+        return closing
+
+
+def quiet_for(*, channel: str, purpose: str, zone: ZoneInfo) -> Quiet | None:
+    """The quiet hours of a class on a channel; None where it may go out at any hour."""
+    row = QuietHours.objects.filter(channel=channel, purpose=purpose).first()
+    if row is not None:
+        return Quiet(row.quiet_from, row.quiet_until, zone)
+    if channel == Channel.SMS and Purpose(purpose).needs_consent:
+        return Quiet(*NIGHT_OF_MARKETING_BY_SMS, zone)
+    return None

@@ -1,0 +1,221 @@
+"""
+Every reason not to send, as SQL predicates in order of precedence.
+
+The same predicates count the waterfall before a campaign, decide its rows when it is planned, and
+decide again in the statement that writes `called_at`. They read these aliases:
+c customer · a.address the address written to · k consent · s suppression.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from customers.choices import Channel, Purpose
+from notifications import caps
+from notifications.models import FrequencyCap
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason not to send: its code, its words for staff, what they can do, and its SQL."""
+
+    code: str
+    label: Promise
+    remedy: Promise
+    predicate: str
+    needs_consent_only: bool = False
+
+
+ERASED = Reason(
+    "erased",
+    _("Customer was erased"),
+    _("Nothing to do: the customer asked to be forgotten."),
+    "c.erased_at IS NOT NULL",
+)
+NO_CONSENT = Reason(
+    "no_consent",
+    _("Has not agreed to receive this"),
+    _("Ask for consent, or declare it for the import if it was given elsewhere."),
+    "k.status IS NULL",
+    needs_consent_only=True,
+)
+OPTED_OUT = Reason(
+    "opted_out",
+    _("Opted out"),
+    _("Nothing to do: the customer does not want this."),
+    "k.status = 'withdrawn'",
+    needs_consent_only=True,
+)
+SUPPRESSED = Reason(
+    "suppressed",
+    _("Address is on the suppression list"),
+    _("Look the address up under suppressed addresses to see why."),
+    "s.scope = 'all'",
+)
+SUPPRESSED_FOR_MARKETING = Reason(
+    SUPPRESSED.code,
+    SUPPRESSED.label,
+    SUPPRESSED.remedy,
+    "s.scope = 'marketing'",
+    needs_consent_only=True,
+)
+NO_ADDRESS = Reason(
+    "no_address",
+    _("No usable address on this channel"),
+    _("Add a phone number, or write on another channel."),
+    "a.address = ''",
+)
+PREDICATES = [ERASED, NO_CONSENT, OPTED_OUT, SUPPRESSED, SUPPRESSED_FOR_MARKETING, NO_ADDRESS]
+
+DUPLICATE_ADDRESS = Reason(
+    "duplicate_address",
+    _("Another customer with the same address gets it"),
+    _("Nothing to do: two records share one phone, and one message is enough."),
+    "",
+)
+MISSING_VALUE = Reason(
+    "missing_value",
+    _("A value the text needs is empty"),
+    _('Give the variable a default, such as {{ name or "顾客" }}.'),
+    "",
+)
+TOO_LONG = Reason(
+    "too_long",
+    _("The text is too long with this customer's values"),
+    _("Shorten the text or the value."),
+    "",
+)
+OVER_CAP = Reason(
+    "over_cap",
+    _("Would exceed a frequency cap"),
+    _("Send it later, or let the campaign wait for the cap."),
+    "",
+)
+TOO_LATE = Reason(
+    "too_late",
+    _("Its time was over"),
+    _("Give the campaign a longer window, or send again."),
+    "",
+)
+
+# In the order in which the waterfall shows them.
+REASONS = [
+    ERASED,
+    NO_CONSENT,
+    OPTED_OUT,
+    SUPPRESSED,
+    NO_ADDRESS,
+    DUPLICATE_ADDRESS,
+    MISSING_VALUE,
+    TOO_LONG,
+    OVER_CAP,
+    TOO_LATE,
+]
+
+# What became of a delivery at the provider; the codes stand in Delivery.reason.
+OUTCOMES = {
+    "refused_number": _("The provider refused the number"),
+    "refused_content": _("The provider refused the text"),
+    "gave_up": _("The provider put us off too often"),
+    "no_answer": _("The provider's answer is not known"),
+    "ambiguous": _("The provider may or may not have taken it"),
+    "staff": _("Canceled by staff"),
+    "undelivered": _("The carrier could not deliver it"),
+}
+LABELS = {reason.code: reason.label for reason in REASONS} | OUTCOMES
+REMEDIES = {reason.code: reason.remedy for reason in REASONS}
+
+# The joins that the predicates read; parameters: channel, purpose, channel.
+JOINS = """
+LEFT JOIN customers_consent k
+    ON k.customer_id = c.id AND k.channel = %s AND k.purpose = %s
+LEFT JOIN customers_suppression s
+    ON s.channel = %s AND s.address = a.address
+"""
+
+
+def first_reason(purpose: str) -> str:
+    """SQL for the code of the first reason that holds, '' if none does."""
+    cases = " ".join(
+        f"WHEN {reason.predicate} THEN '{reason.code}'"
+        for reason in PREDICATES
+        if Purpose(purpose).needs_consent or not reason.needs_consent_only
+    )
+    return f"CASE {cases} ELSE '' END"
+
+
+def cap_frees_at(rules: Sequence[FrequencyCap], *, now: datetime, zone: ZoneInfo) -> str:
+    """SQL for the millisecond at which person and address may get the next one; NULL for now."""
+    if not rules:
+        return "NULL::bigint"
+    by_person = caps.frees_at(rules, sends="person.sends", now=now, zone=zone)
+    by_address = caps.frees_at(rules, sends="place.sends", now=now, zone=zone)
+    return f"GREATEST({by_person}, {by_address})"
+
+
+def cap_joins(rules: Sequence[FrequencyCap], *, customer: str, address: str, channel: str) -> str:
+    """SQL that joins what a person and an address lately got, where any rule asks."""
+    if not rules:
+        return ""
+    subject = caps.ADDRESS_SUBJECT.format(channel=f"'{Channel(channel).value}'", address=address)
+    return f"""
+    LEFT JOIN notifications_recentsends person ON person.subject = {customer}
+    LEFT JOIN notifications_recentsends place ON place.subject = {subject}
+    """
+
+
+def audience(
+    members: tuple[str, Sequence],
+    *,
+    channel: str,
+    purpose: str,
+    rules: Sequence[FrequencyCap],
+    now: datetime,
+    zone: ZoneInfo,
+    occasion: str = "",
+    columns: str = "",
+    joins: str = "",
+) -> tuple[str, list]:
+    """
+    SQL and parameters that decide every customer of an audience.
+
+    `members` is SQL, with its parameters, that selects customer ids. Answers customer_id, address,
+    first_reason ('' for none), frees_at (a millisecond, or NULL for now), and the caller's own
+    `columns`. Of customers who share an address the one with the smallest id gets the message;
+    nobody does where an earlier message of the same occasion went to that address.
+    """
+    members_sql, members_parameters = members
+    sql = f"""
+    WITH shared AS MATERIALIZED (
+        SELECT address FROM customers_contactpoint
+        WHERE channel = %s AND is_primary GROUP BY address HAVING count(*) > 1
+    ), screened AS (
+        SELECT c.id AS customer_id, a.address, {first_reason(purpose)} AS reason{columns}
+        FROM ({members_sql}) AS members(id)
+        JOIN customers_customer c ON c.id = members.id
+        {joins}
+        LEFT JOIN customers_contactpoint p
+            ON p.customer_id = c.id AND p.channel = %s AND p.is_primary
+        CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
+        {JOINS}
+    ), rivals AS MATERIALIZED (
+        SELECT address, min(customer_id) AS customer_id, EXISTS (
+            SELECT FROM notifications_delivery other
+            WHERE other.occasion = %s AND other.address = screened.address
+        ) AS is_served
+        FROM screened WHERE reason = '' AND address IN (SELECT address FROM shared)
+        GROUP BY address
+    )
+    SELECT screened.*,
+        CASE WHEN reason = '' AND rivals.address IS NOT NULL
+                AND (rivals.is_served OR rivals.customer_id <> screened.customer_id)
+            THEN '{DUPLICATE_ADDRESS.code}' ELSE reason END AS first_reason,
+        {cap_frees_at(rules, now=now, zone=zone)} AS frees_at
+    FROM screened LEFT JOIN rivals USING (address)
+    {cap_joins(rules, customer="screened.customer_id", address="screened.address", channel=channel)}
+    """
+    return sql, [channel, *members_parameters, channel, channel, purpose, channel, occasion]

@@ -1,0 +1,179 @@
+"""Sending: the path of a batch from its lease to its answer, with several calls in flight."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from django.db import connection
+
+from notifications import caps, personal, rendering, screening, text
+from notifications.choices import HeldFor
+from notifications.models import Heartbeat, Message
+from notifications.providers.base import Outgoing
+from notifications.services import gateways, settling, submissions
+from notifications.services.submissions import Authorized, Leased, Prepared
+
+IN_FLIGHT = 5
+NO_ACCOUNT_PAUSE = timedelta(seconds=30)
+
+
+@dataclass
+class Batch:
+    """Leased submissions of one message, rendered and waiting for the last check."""
+
+    message: Message
+    leased: list[Leased]
+    prepared: list[Prepared]
+    unsendable: dict[int, str]
+
+
+def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Counter:
+    """
+    Send what is due on a queue until nothing is, or the seconds are over.
+
+    While the calls of one batch are in the air the next batch is leased and rendered; only the
+    last check and `called_at` wait until the moment before the call.
+    """
+    total: Counter = Counter()
+    ends = time.monotonic() + seconds
+    with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gateway") as threads:
+        batches = _next_batches(queue, clock())
+        while batches:
+            flights = [_launch(threads, batch, now=clock()) for batch in batches]
+            beat(queue, now=clock())
+            is_time_left = time.monotonic() < ends
+            batches = _next_batches(queue, clock()) if is_time_left else []
+            for flight in flights:
+                if flight is not None:
+                    total += flight.settle(clock)
+    beat(queue, now=clock())
+    return total
+
+
+def beat(queue: str, *, now: datetime) -> None:
+    """Note that a worker of this queue is alive."""
+    Heartbeat.objects.update_or_create(name=queue, defaults={"at": now})
+
+
+def _next_batches(queue: str, now: datetime) -> list[Batch]:
+    leased = submissions.lease(queue, limit=IN_FLIGHT, now=now)
+    if not leased:
+        return []
+    messages = Message.objects.in_bulk({taken.message_id for taken in leased})
+    batches = []
+    for message in messages.values():
+        mine = [taken for taken in leased if taken.message_id == message.pk]
+        opens_at = submissions.quiet_until(message, now=now)
+        if opens_at is not None:
+            submissions.hold_for_quiet_hours(message, opens_at=opens_at)
+            continue
+        batches.append(_prepare(message, mine))
+    # All that was leased may have gone behind quiet hours while other messages still wait.
+    return batches or _next_batches(queue, now)
+
+
+@lru_cache(maxsize=256)
+def compiled(body: str) -> rendering.CompiledTemplate:
+    """A message's text, parsed once per process."""
+    return rendering.parse(body)
+
+
+def _prepare(message: Message, leased: list[Leased]) -> Batch:
+    template = compiled(message.body)
+    variables = sorted(template.variables)
+    batch = Batch(message, leased, [], {})
+    for row in _load(message, leased, variables):
+        delivery_id, submission_id, customer_id, address, subject, frozen, *found = row
+        values = frozen or personal.cleaned(dict(zip(variables, found, strict=True)), message)
+        try:
+            said = template.compose(values, signature=message.signature, opt_out=message.opt_out_wording)
+        except rendering.MissingValue:
+            batch.unsendable[delivery_id] = screening.MISSING_VALUE.code
+            continue
+        except rendering.TooLong:
+            batch.unsendable[delivery_id] = screening.TOO_LONG.code
+            continue
+        length = text.utf16_length(said)
+        if length > text.MAXIMUM_LENGTH:
+            batch.unsendable[delivery_id] = screening.TOO_LONG.code
+            continue
+        batch.prepared.append(
+            Prepared(
+                delivery_id,
+                submission_id,
+                customer_id,
+                address,
+                subject,
+                said,
+                text.segments_of_length(length),
+                values or None,
+            )
+        )
+    return batch
+
+
+def _load(message: Message, leased: Sequence[Leased], variables: Sequence[str]) -> list[tuple]:
+    subject = caps.ADDRESS_SUBJECT.format(channel="%s::text", address="d.address")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT d.id, d.submission_id, d.customer_id, d.address, {subject}, d.values
+                {personal.columns(variables)}
+            FROM notifications_delivery d
+            LEFT JOIN customers_customer c ON c.id = d.customer_id
+            {personal.JOINS}
+            CROSS JOIN LATERAL (SELECT d.address) AS a
+            WHERE d.submission_id = ANY(%s) AND d.status = 'queued'
+            ORDER BY d.id
+            """,
+            [str(message.channel), [taken.id for taken in leased]],
+        )
+        return cursor.fetchall()
+
+
+@dataclass
+class Flight:
+    """Calls of one batch that are in the air."""
+
+    message: Message
+    authorized: Authorized
+    calls: list[tuple[Leased, list[Prepared], Future]]
+
+    def settle(self, clock: Callable[[], datetime]) -> Counter:
+        """Wait for the answers and write them down."""
+        landed = [settling.Call(submission, rows, future.result()) for submission, rows, future in self.calls]
+        return settling.settle(self.message, landed, self.authorized, now=clock())
+
+
+def _launch(threads: ThreadPoolExecutor, batch: Batch, *, now: datetime) -> Flight | None:
+    account = gateways.account_for(batch.message.channel)
+    if account is None:
+        submissions.give_back(batch.leased, send_after=now + NO_ACCOUNT_PAUSE, held_for=HeldFor.RETRY)
+        return None
+    authorized = submissions.authorize(
+        batch.message,
+        batch.leased,
+        batch.prepared,
+        unsendable=batch.unsendable,
+        account=account,
+    )
+    if authorized is None:
+        return None
+    provider = gateways.provider_for(account)
+    calls = []
+    for submission in batch.leased:
+        rows = [row for row in batch.prepared if row.submission_id == submission.id and row.id in authorized.ids]
+        if rows:
+            outgoing = [Outgoing(reference(submission, row), row.address, row.text) for row in rows]
+            call = threads.submit(provider.send, outgoing, call_reference=submission.token.hex)
+            calls.append((submission, rows, call))
+    return Flight(batch.message, authorized, calls)
+
+
+def reference(submission: Leased, row: Prepared) -> str:
+    """Our name for one delivery at the provider: unguessable, and found by primary key."""
+    return f"{submission.token.hex}-{row.id}"

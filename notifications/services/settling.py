@@ -1,0 +1,193 @@
+"""Settling: writing down what the provider answered, and what became of calls without an answer."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from notifications import caps
+from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
+from notifications.models import Message, ProviderAccount, Submission
+from notifications.providers.base import Answer, Outcome
+from notifications.services import deliveries
+from notifications.services.submissions import Authorized, Leased, Prepared
+
+ATTEMPTS = 5
+BACK_OFF = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 900)]
+REFUSALS = {Outcome.REFUSED_LATER, Outcome.REFUSED_CONTENT, Outcome.REFUSED_ACCOUNT}
+FINAL = {
+    Outcome.TAKEN: (DeliveryStatus.SENT, ""),
+    Outcome.REFUSED_NUMBER: (DeliveryStatus.FAILED, "refused_number"),
+    Outcome.UNKNOWN: (DeliveryStatus.UNKNOWN, "ambiguous"),
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that was made: what it carried and what came back, in the same order."""
+
+    submission: Leased
+    rows: Sequence[Prepared]
+    answers: Sequence[Answer]
+
+
+def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, now: datetime) -> Counter:
+    """
+    Write down the answers to some calls of one message; answers the number of rows by outcome.
+
+    Only rows of submissions that still carry our token are touched, also when the lease ran out
+    meanwhile: a late answer is better than none. Slots go back for definite refusals alone.
+    """
+    found: Counter = Counter()
+    with transaction.atomic(), connection.cursor() as cursor:
+        ours = _settle_submissions(cursor, calls, now)
+        finals, refused = [], []
+        for call in calls:
+            if call.submission.id not in ours:
+                continue
+            for row, answer in zip(call.rows, call.answers, strict=True):
+                found[answer.outcome.value] += 1
+                (refused if answer.outcome in REFUSALS else finals).append((row, answer))
+        _write_finals(cursor, message, finals, authorized, now)
+        if refused:
+            _put_off(cursor, message, refused, authorized, now)
+        given_back = [row for row, _ in refused] + [
+            row for row, answer in finals if answer.outcome == Outcome.REFUSED_NUMBER
+        ]
+        if given_back:
+            _give_slots_back(cursor, message, given_back, authorized)
+    return found
+
+
+def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int]:
+    cursor.execute(
+        """
+        UPDATE notifications_submission s
+        SET status = 'settled', settled_at = %s, lease_until = NULL
+        FROM unnest(%s::bigint[], %s::uuid[]) AS mine(id, token)
+        WHERE s.id = mine.id AND s.token = mine.token AND s.status IN ('called', 'lost')
+        RETURNING s.id
+        """,
+        [now, [call.submission.id for call in calls], [call.submission.token for call in calls]],
+    )
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _write_finals(
+    cursor,
+    message: Message,
+    finals: Sequence[tuple[Prepared, Answer]],
+    authorized: Authorized,
+    now: datetime,
+) -> None:
+    if not finals:
+        return
+    verdicts = [FINAL[answer.outcome] for _, answer in finals]
+    charged = [answer.outcome != Outcome.REFUSED_NUMBER for _, answer in finals]
+    cursor.execute(
+        """
+        UPDATE notifications_delivery d SET
+            status = told.status, reason = told.reason, provider_id = told.provider_id,
+            attempts = d.attempts + 1, values = told.values,
+            segments = told.segments, cost = told.segments * %s,
+            sent_at = CASE WHEN told.status = 'sent' THEN %s::timestamptz END,
+            finished_at = CASE WHEN told.status = 'failed' THEN %s::timestamptz END
+        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::int[], %s::jsonb[])
+            AS told(id, status, reason, provider_id, segments, values)
+        WHERE d.id = told.id AND d.status IN ('queued', 'unknown')
+        """,
+        [
+            message.price,
+            authorized.called_at,
+            now,
+            [row.id for row, _ in finals],
+            [status.value for status, _ in verdicts],
+            [reason for _, reason in verdicts],
+            [answer.provider_id for _, answer in finals],
+            [row.segments if paid else 0 for (row, _), paid in zip(finals, charged, strict=True)],
+            [json.dumps(row.values) if row.values else None for row, _ in finals],
+        ],
+    )
+
+
+def _put_off(
+    cursor,
+    message: Message,
+    refused: Sequence[tuple[Prepared, Answer]],
+    authorized: Authorized,
+    now: datetime,
+) -> None:
+    """Rows that were certainly not taken wait for another try; the fifth refusal is the last."""
+    stop = next((a for _, a in refused if a.outcome == Outcome.REFUSED_CONTENT), None)
+    if stop is not None:
+        Message.objects.filter(pk=message.pk).pause(now, reason=stop.words[:200])
+    broke = next((a for _, a in refused if a.outcome == Outcome.REFUSED_ACCOUNT), None)
+    if broke is not None:
+        ProviderAccount.objects.filter(pk=authorized.account.pk, paused_for="").update(paused_for=broke.words[:200])
+    ids = [row.id for row, _ in refused]
+    cursor.execute(
+        "UPDATE notifications_delivery SET status = 'queued', reason = '',"
+        " attempts = attempts + %s WHERE id = ANY(%s) AND status IN ('queued', 'unknown')"
+        " RETURNING id, attempts",
+        [0 if stop or broke else 1, ids],
+    )
+    attempts = dict(cursor.fetchall())
+    spent = [id for id, tried in attempts.items() if tried >= ATTEMPTS]
+    cursor.execute(
+        "UPDATE notifications_delivery SET status = 'failed', reason = 'gave_up', finished_at = %s WHERE id = ANY(%s)",
+        [now, spent],
+    )
+    for tried in sorted(set(attempts.values())):
+        again = sorted(id for id, count in attempts.items() if count == tried < ATTEMPTS)
+        if again:
+            pause = BACK_OFF[min(max(tried, 1), len(BACK_OFF)) - 1]
+            deliveries.resubmit(cursor, message, again, send_after=now + pause, held_for=HeldFor.RETRY)
+
+
+def _give_slots_back(cursor, message: Message, rows: Sequence[Prepared], authorized: Authorized) -> None:
+    """Take back what authorize() counted for rows that the provider definitely did not take."""
+    packed = caps.pack(authorized.called_at, channel=message.channel, purpose=message.purpose)
+    subjects = {row.subject for row in rows} | {row.customer_id for row in rows}
+    cursor.execute(
+        """
+        UPDATE notifications_recentsends SET sends = array_remove(sends, %s::bigint)
+        WHERE subject IN (
+            SELECT subject FROM notifications_recentsends
+            WHERE subject = ANY(%s) ORDER BY subject FOR UPDATE
+        )
+        """,
+        [packed, sorted(subject for subject in subjects if subject is not None)],
+    )
+
+
+def recover_lost(*, now: datetime) -> dict[str, int]:
+    """
+    Deal with submissions whose worker has gone quiet.
+
+    Not called: queued again, nothing had left the house. Called: lost, and its deliveries unknown;
+    the provider may have them, so they are never sent again blindly.
+    """
+    requeued = Submission.objects.filter(status=SubmissionStatus.LEASED, lease_until__lt=now).update(
+        status=SubmissionStatus.QUEUED, token=None, lease_until=None
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE notifications_submission SET status = 'lost', lease_until = NULL
+            WHERE id IN (
+                SELECT id FROM notifications_submission
+                WHERE status = 'called' AND lease_until < %s ORDER BY id FOR UPDATE SKIP LOCKED
+            ) RETURNING id
+            """,
+            [now],
+        )
+        lost = [row[0] for row in cursor.fetchall()]
+        cursor.execute(
+            "UPDATE notifications_delivery SET status = 'unknown', reason = 'no_answer'"
+            " WHERE submission_id = ANY(%s) AND status = 'queued'",
+            [lost],
+        )
+        return {"requeued": requeued, "lost": len(lost), "unknown": cursor.rowcount}

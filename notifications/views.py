@@ -1,0 +1,29 @@
+"""Callbacks of providers: verify, store, answer; the meaning is worked out later by a job."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from customers import clock
+from notifications.models import ProviderAccount
+from notifications.services import receipts
+
+MAXIMUM_BODY = 1024 * 1024
+
+
+@csrf_exempt
+@require_POST
+def store_receipts(request: HttpRequest, token: str) -> HttpResponse:
+    """
+    Keep a gateway's receipts and answer 200 once they are stored.
+
+    The secret path is the only thing that gateways of this kind can prove themselves by; a wrong
+    one gets the same 404 as any address that does not exist.
+    """
+    account = ProviderAccount.objects.filter(callback_token=token).first()
+    if account is None:
+        return JsonResponse({"error": "not found"}, status=404)
+    if int(request.headers.get("Content-Length") or 0) > MAXIMUM_BODY:
+        return JsonResponse({"error": "at most 1 MiB in one call"}, status=413)
+    receipts.store(account, request.body, now=clock.now())
+    return JsonResponse({"code": "ok"})

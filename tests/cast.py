@@ -1,0 +1,102 @@
+"""The standing cast: Li Na allows everything, Wang Wei opted out, Zhang Min has e-mail only, Chen Jie is new."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from customers import clock
+from customers.choices import Channel, ConsentStatus, Purpose
+from customers.models import Consent, ContactPoint, Customer
+from notifications.choices import SignatureStatus
+from notifications.models import ProviderAccount, Signature, Template
+
+
+def customer(name: str, *, phone: str = "", email: str = "", consent: str = "") -> Customer:
+    """A customer; `consent` is granted, withdrawn or '' for every channel and class."""
+    person = Customer.objects.create(name=name)
+    for channel, address in ((Channel.SMS, phone), (Channel.EMAIL, email)):
+        if address:
+            ContactPoint.objects.create(customer=person, channel=channel, address=address)
+        if consent:
+            for purpose in (Purpose.CARE, Purpose.MARKETING):
+                Consent.objects.create(
+                    customer=person,
+                    channel=channel,
+                    purpose=purpose,
+                    status=consent,
+                    changed_at=clock.now(),
+                )
+    return person
+
+
+def li_na() -> Customer:
+    """VIP, allows everything."""
+    return customer("李娜", phone="13800000001", consent=ConsentStatus.GRANTED)
+
+
+def wang_wei() -> Customer:
+    """Replied TD."""
+    return customer("王伟", phone="13800000002", consent=ConsentStatus.WITHDRAWN)
+
+
+def zhang_min() -> Customer:
+    """Has e-mail only."""
+    return customer("张敏", email="zhang.min@example.com", consent=ConsentStatus.GRANTED)
+
+
+def chen_jie() -> Customer:
+    """New: nothing allowed."""
+    return customer("陈洁", phone="13800000004")
+
+
+def crowd(size: int, *, first_phone: int = 13900000000) -> list[int]:
+    """Customers by the thousand who allow everything; answers their ids."""
+    people = Customer.objects.bulk_create(Customer(name=f"客户{place}") for place in range(size))
+    now = clock.now()
+    ContactPoint.objects.bulk_create(
+        ContactPoint(customer=person, channel=Channel.SMS, address=str(first_phone + place))
+        for place, person in enumerate(people)
+    )
+    Consent.objects.bulk_create(
+        Consent(
+            customer=person,
+            channel=Channel.SMS,
+            purpose=purpose,
+            status=ConsentStatus.GRANTED,
+            changed_at=now,
+        )
+        for person in people
+        for purpose in (Purpose.CARE, Purpose.MARKETING)
+    )
+    return [person.pk for person in people]
+
+
+def signature(name: str = "鸿雁花店") -> Signature:
+    """An approved signature."""
+    return Signature.objects.get_or_create(name=name, defaults={"status": SignatureStatus.APPROVED})[0]
+
+
+def template(
+    body: str = '{{ name or "顾客" }},新年快乐!', *, purpose: str = Purpose.MARKETING, name: str = ""
+) -> Template:
+    """A template ready to send."""
+    return Template.objects.create(
+        name=name or f"{purpose} {body[:40]}", purpose=purpose, signature=signature(), body=body
+    )
+
+
+def account(url: str, *, batch_size: int = 100) -> ProviderAccount:
+    """A sandbox account at a gateway."""
+    return ProviderAccount.objects.create(
+        name=f"sandbox {url}",
+        url=f"{url}/send",
+        query_url=f"{url}/query",
+        callback_token=f"token-{abs(hash(url))}",
+        batch_size=batch_size,
+        price=Decimal("0.045"),
+        is_sandbox=True,
+    )
+
+
+def at(text: str) -> datetime:
+    """A moment in the shop's zone, such as 2027-02-06 09:00."""
+    return datetime.fromisoformat(text).replace(tzinfo=clock.shop_zone())
