@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import psutil
 import psycopg
@@ -68,10 +68,11 @@ def redis_url(var: Path | None = None) -> str:
 
 
 def serves(url: str) -> bool:
-    """Whether an address is that of this clone's own PostgreSQL, started or not."""
-    host = parse_qs(urlsplit(url).query).get("host", [""])[0]
+    """Whether an address, of a database or of a queue, is that of this clone's own server, started or not."""
+    parts = urlsplit(url)
+    host = parse_qs(parts.query).get("host", [""])[0] or str(Path(unquote(parts.path)).parent)
     run = ROOT / "var" / "servers" / "run"
-    return bool(host) and run.exists() and Path(host).resolve() == run.resolve() / "s"
+    return run.exists() and Path(host).resolve() == run.resolve() / "s"
 
 
 def start(var: Path | None = None, *, postgres: bool = True, valkey: bool = True, durable: bool = True) -> None:
@@ -104,6 +105,14 @@ def is_running(var: Path | None = None) -> bool:
     """Whether both servers answer."""
     places = _places(var)
     return _postgres_state(places) == _valkey_state(places) == "ready"
+
+
+def is_alive(*, postgres: bool, valkey: bool) -> bool:
+    """Whether the wanted servers exist as processes, busy or not."""
+    places = _places(None)
+    return (not postgres or _postgres_process(places) is not None) and (
+        not valkey or _valkey_process(places) is not None
+    )
 
 
 def _places(var: Path | None) -> Places:
@@ -140,13 +149,13 @@ def _postgres_process(places: Places) -> psutil.Process | None:
 
 
 def _postgres_state(places: Places) -> str:
-    """One of "ready", "starting" and "absent"."""
+    """One of "ready", "without database", "starting" and "absent"."""
     try:
         with psycopg.connect(
             host=str(places.sockets), port=5432, user="postgres", dbname="postgres", connect_timeout=3
         ) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            return "ready" if known else "starting"
+            return "ready" if known else "without database"
     except psycopg.OperationalError:
         return "starting" if _postgres_process(places) else "absent"
 
@@ -198,15 +207,16 @@ def _forget_reused_pid(places: Places) -> None:
 def _wait_for_database(places: Places) -> None:
     """Wait until connections are taken, and make the database the first time."""
     deadline = time.monotonic() + PATIENCE
-    while _postgres_state(places) != "ready":
-        _postgres_program(
-            places, "createdb", "-h", str(places.sockets), "-p", "5432", "-U", "postgres", DATABASE, data=None
-        )
+    while (state := _postgres_state(places)) != "ready":
+        if state == "without database":
+            _postgres_program(
+                places, "createdb", "-h", str(places.sockets), "-p", "5432", "-U", "postgres", DATABASE, data=None
+            )
         if time.monotonic() > deadline:
             raise EmbeddedServerError(
                 f"PostgreSQL does not answer. Its log is {places.home / 'postgres' / 'server.log'}."
             )
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def _postgres_program(

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import platform
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -39,8 +40,8 @@ class Places:
 
     @cached_property
     def sockets(self) -> Path:
-        """The directory of the sockets, short enough for the kernel."""
-        outer = _private_directory(self.home / "run", fits=_is_short, elsewhere=lambda: Path("/tmp"))
+        """The directory of the sockets, with a path that the kernel and the clients take."""
+        outer = _private_directory(self.home / "run", fits=_suits_sockets, elsewhere=lambda: Path("/tmp"))
         return self.owned(outer / "s")
 
     @cached_property
@@ -116,8 +117,9 @@ def _copy_readable(original: Path, copy: Path) -> None:
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
 
 
-def _is_short(path: Path) -> bool:
-    return len(os.fsencode(path)) <= LONGEST_SOCKET_DIRECTORY
+def _suits_sockets(path: Path) -> bool:
+    # The client of Redis splits a description of its connection at spaces and "=", the path included.
+    return len(str(path)) <= LONGEST_SOCKET_DIRECTORY and re.fullmatch(r"[\w./-]+", str(path), re.ASCII) is not None
 
 
 def _state_directory() -> Path:

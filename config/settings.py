@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config import embedded, env
 from config.secrets import secret_key
+from config.unfold import UNFOLD
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -33,6 +34,14 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=[PUBLIC_HOST, "localhost", "1
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # How many proxies of our own stand in front: that many last addresses of X-Forwarded-For are believed.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=1 if HTTPS else 0)
+
+# What `manage.py up` starts with.
+LISTEN_HOST = env.text("LISTEN_HOST", default="127.0.0.1")
+PORT = env.number("PORT", default=0, hint="Write a port such as 8090, or nothing for the first free one.")
+DEMO = env.flag("DEMO", default=True)
+ADMIN_USER = env.text("ADMIN_USER", default="admin")
+ADMIN_PASSWORD = env.text("ADMIN_PASSWORD", default="")
+ADMIN_EMAIL = env.text("ADMIN_EMAIL", default="")
 
 # Applications --------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -72,6 +81,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "config.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -135,6 +145,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
 AXES_CLIENT_IP_CALLABLE = "config.sign_in.client_address"
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "config.locked_out.show"
 
 # Sessions, headers ---------------------------------------------------------------------------
 SESSION_COOKIE_AGE = int(timedelta(hours=8).total_seconds())
