@@ -48,7 +48,8 @@ class ScriptedServer:
                     self.requests.append(head + b"\r\n" + reader.read(length))
                     if self.script(connection, self.requests[-1]) == "close":
                         return
-        except OSError:
+        except (OSError, ValueError):
+            # Reset by the other side, or a TLS greeting where a request was expected.
             return
         finally:
             self.closed.release()

@@ -3,14 +3,12 @@
 import json
 import socket
 import time
-from datetime import UTC, datetime
 
 import pytest
 from scripted_server import answer_json, http
 
-from notifications.providers.base import Answer, NotFound, Outcome, Outgoing, Report, spoken
+from notifications.providers.base import Answer, NotFound, Outcome, Outgoing, spoken
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
-from notifications.providers.mapping import BadMapping
 
 LI_NA = Outgoing("ref-li-na", "13800000001", "李娜，中秋快乐")
 WANG_WEI = Outgoing("ref-wang-wei", "13800000002", "王伟，中秋快乐")
@@ -290,81 +288,6 @@ def test_a_gateway_without_queries_answers_unknown():
     assert outcomes(provider.query(["ref-li-na"])) == [Outcome.UNKNOWN]
 
 
-YUN_MAPPING = {
-    "request": {
-        "call_reference": "uid", "account": "", "messages": "list", "reference": "sid", "number": "mobile",
-        "text": "content", "callback_url": "notify",
-    },
-    "constants": {"version": 2},
-    "answer": {
-        "messages": "data.rows", "reference": "", "number": "mobile", "code": "ret", "outcome": "",
-        "provider_id": "msg_id", "call_code": "status", "call_outcome": "", "call_words": "desc",
-    },
-    "codes": {"0": "taken", "4": "refused_number", "88": "refused_account"},
-    "receipt": {
-        "messages": "reports", "reference": "sid", "number": "mobile", "status": "stat", "code": "err", "at": "time",
-        "delivered": ["DELIVRD"], "undelivered": ["UNDELIV", "EXPIRED"],
-    },
-}  # fmt: skip
-
-
-def test_a_shops_own_gateway_is_spoken_to_in_its_own_words(gateway):
-    rows = [{"mobile": "8613800000002", "ret": 4}, {"mobile": "8613800000001", "ret": 0, "msg_id": 12}]
-    provider = gateway(answer_json({"status": 0, "data": {"rows": rows}}), mapping=YUN_MAPPING)
-
-    answers = provider.send(BATCH, call_reference="call-1")
-
-    assert json.loads(provider.server.requests[0].partition(b"\r\n\r\n")[2]) == {
-        "version": 2,
-        "uid": "call-1",
-        "notify": "",
-        "list": [
-            {"sid": "ref-li-na", "mobile": "13800000001", "content": "李娜，中秋快乐"},
-            {"sid": "ref-wang-wei", "mobile": "13800000002", "content": "王伟，中秋快乐"},
-        ],
-    }
-    assert [(answer.outcome, answer.provider_id) for answer in answers] == [
-        (Outcome.TAKEN, "12"),
-        (Outcome.REFUSED_NUMBER, ""),
-    ]
-
-
-def test_a_shops_own_gateway_refuses_a_whole_call_in_its_own_words(gateway):
-    provider = gateway(answer_json({"status": 88, "desc": "余额不足"}), mapping=YUN_MAPPING)
-
-    answers = provider.send(BATCH, call_reference="call-1")
-
-    assert [(answer.outcome, answer.words) for answer in answers] == [(Outcome.REFUSED_ACCOUNT, "余额不足")] * 2
-
-
-def test_one_answer_for_all_holds_for_all(gateway):
-    mapping = {"answer": {"messages": "", "call_code": "code", "call_id": "msgId"}, "codes": {"0": "taken"}}
-    provider = gateway(answer_json({"code": "0", "msgId": "77"}), mapping=mapping)
-
-    answers = provider.send(BATCH, call_reference="call-1")
-
-    assert [(answer.outcome, answer.provider_id) for answer in answers] == [(Outcome.TAKEN, "77")] * 2
-
-
-@pytest.mark.parametrize(
-    ("mapping", "place"),
-    [
-        ("sid", "JSON object"),
-        ({"answers": {}}, "answers"),
-        ({"answer": {"refrence": "x"}}, "answer.refrence"),
-        ({"answer": {"reference": 7}}, "answer.reference"),
-        ({"answer": ["reference"]}, "answer"),
-        ({"receipt": {"delivered": "DELIVRD"}}, "receipt.delivered"),
-        ({"codes": {"0": "success"}}, "success"),
-        ({"codes": {"0": ["taken"]}}, "taken"),
-        ({"answer": {"reference": "", "number": ""}}, "name one of them"),
-    ],
-)
-def test_a_wrong_mapping_is_refused_with_its_place(mapping, place):
-    with pytest.raises(BadMapping, match=place):
-        GenericHttp(GatewaySettings(send_url="https://gateway.example.com/", mapping=mapping))
-
-
 def test_a_key_cannot_smuggle_in_a_header():
     with pytest.raises(ValueError, match="API key"):
         GenericHttp(GatewaySettings(send_url="https://gateway.example.com/", api_key="x\r\nHost: evil"))
@@ -377,102 +300,3 @@ def test_secrets_do_not_show_in_logs():
 
     assert "k3y" not in repr(settings)
     assert "t0ken" not in repr(settings)
-
-
-# Receipts and replies ---------------------------------------------------------------------------
-
-PLAIN = GenericHttp(GatewaySettings(send_url="https://gateway.example.com/"))
-RECEIPT = {"reference": "ref-li-na", "number": "13800000001", "status": "delivered", "at": "2026-09-25T10:00:00+08:00"}
-
-
-def test_receipts_are_read_with_their_moment():
-    reports, problems = PLAIN.read_reports(json.dumps([RECEIPT]).encode())
-
-    moment = datetime(2026, 9, 25, 2, 0, tzinfo=UTC)
-    assert reports == [Report("ref-li-na", "13800000001", True, "", "", moment)]
-    assert problems == []
-
-
-@pytest.mark.parametrize(
-    "at",
-    ["2026-09-25T02:00:00Z", "2026-09-25 10:00:00", "20260925100000", 1790301600, 1790301600000, "1790301600000"],
-)
-def test_moments_come_in_many_spellings_and_are_beijing_time_without_a_zone(at):
-    reports, _problems = PLAIN.read_reports(json.dumps([RECEIPT | {"at": at}]).encode())
-
-    assert reports[0].at == datetime(2026, 9, 25, 2, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("at", [None, "", "yesterday", -1, 5, 10**30, [], {}, True, "9999-99-99"])
-def test_an_unreadable_moment_does_not_cost_the_receipt(at):
-    reports, problems = PLAIN.read_reports(json.dumps([RECEIPT | {"at": at}]).encode())
-
-    assert (len(reports), reports[0].at, problems) == (1, None, [])
-
-
-def test_the_good_half_of_a_callback_is_read_and_the_bad_half_reported():
-    bad = [None, 7, "x", {}, {"reference": ["x"]}, RECEIPT | {"status": "melted"}, RECEIPT | {"reference": ""}]
-
-    reports, problems = PLAIN.read_reports(json.dumps([*bad, RECEIPT]).encode())
-
-    assert [report.reference for report in reports] == ["ref-li-na"]
-    assert len(problems) == len(bad)
-    assert all(problem.words.endswith(".") for problem in problems)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b"null", b"7", b'"x"', b"[" * 100_000, b"\xff\xff", b"\x00", b"[[[[]]]]", b'{"a": ' * 100_000],
-    ids=["empty", "cut", "null", "number", "text", "deep", "no text", "NUL", "lists", "deep objects"],
-)
-def test_no_callback_can_raise(body):
-    for read in (PLAIN.read_reports, PLAIN.read_replies):
-        readable, problems = read(body)
-
-        assert readable == []
-        assert len(problems) == 1
-
-
-def test_a_lone_receipt_outside_a_list_is_read():
-    assert len(PLAIN.read_reports(json.dumps(RECEIPT).encode()).reports) == 1
-
-
-def test_a_callback_in_gb18030_is_read():
-    body = json.dumps([{"number": "13800000001", "text": "退订"}], ensure_ascii=False).encode("gb18030")
-
-    assert PLAIN.read_replies(body).replies[0].text == "退订"
-
-
-def test_what_the_database_cannot_store_is_taken_out():
-    body = json.dumps([{"number": "+86 138-0000-0001", "text": "T\x00D\ud800"}, {"number": "", "text": "TD"}]).encode()
-
-    replies, problems = PLAIN.read_replies(body)
-
-    assert (replies[0].number, replies[0].text) == ("13800000001", "TD")
-    assert len(problems) == 1
-
-
-def test_an_undelivered_receipt_says_why():
-    known = RECEIPT | {"status": "undelivered", "code": "no_such_number"}
-    unknown = RECEIPT | {"status": "undelivered", "code": "MK:0010", "words": "关机"}
-
-    reports, _problems = PLAIN.read_reports(json.dumps([known, unknown]).encode())
-
-    assert [report.words for report in reports] == ["The number does not exist", "unknown code MK:0010: 关机"]
-
-
-def test_a_shops_own_receipts_are_read_in_its_own_words():
-    provider = GenericHttp(GatewaySettings(send_url="https://gateway.example.com/", mapping=YUN_MAPPING))
-    rows = [
-        {"sid": "ref-li-na", "mobile": "8613800000001", "stat": "DELIVRD", "time": 1790301600},
-        {"sid": "ref-wang-wei", "mobile": "8613800000002", "stat": "EXPIRED", "err": "expired"},
-        {"sid": "ref-chen-jie", "mobile": "8613800000003", "stat": "ACCEPTD"},
-    ]
-
-    reports, problems = provider.read_reports(json.dumps({"reports": rows}).encode())
-
-    assert [(report.reference, report.delivered) for report in reports] == [
-        ("ref-li-na", True),
-        ("ref-wang-wei", False),
-    ]
-    assert len(problems) == 1
