@@ -17,6 +17,7 @@ class Gateway:
         directory.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.sandbox_gateway", "--port", "0", "--directory", str(directory), *arguments],
+            cwd=Path(__file__).resolve().parent.parent,
             env=environment or dict(os.environ),
             stdout=subprocess.PIPE,
             text=True,

@@ -41,12 +41,14 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
     total: Counter = Counter()
     ends = time.monotonic() + seconds
     with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gateway") as threads:
-        batches = _next_batches(queue, clock())
+        now = clock()
+        batches = _next_batches(queue, now)
         while batches:
-            flights = [_launch(threads, batch, now=clock()) for batch in batches]
-            beat(queue, now=clock())
+            flights = [_launch(threads, batch, now=now) for batch in batches]
             is_time_left = time.monotonic() < ends
-            batches = _next_batches(queue, clock()) if is_time_left else []
+            now = clock()
+            beat(queue, now=now)
+            batches = _next_batches(queue, now) if is_time_left else []
             for flight in flights:
                 if flight is not None:
                     total += flight.settle(clock)
@@ -56,7 +58,12 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
 
 def beat(queue: str, *, now: datetime) -> None:
     """Note that a worker of this queue is alive."""
-    Heartbeat.objects.update_or_create(name=queue, defaults={"at": now})
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(name=queue, at=now)],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["at"],
+    )
 
 
 def _next_batches(queue: str, now: datetime) -> list[Batch]:
