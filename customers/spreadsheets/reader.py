@@ -32,7 +32,7 @@ class Source(Protocol):
 
     def records(self) -> Iterator[tuple[int, list]]: ...
 
-    def cut_off(self, cell_count: int, header_count: int) -> bool: ...
+    def cut_off(self, width: int) -> bool: ...
 
     def close(self) -> None: ...
 
@@ -126,7 +126,7 @@ class Sheet:
         width, header_row, skipped = len(self.headers), self.header_row, self.skipped
         first_name = next((name for name in self.headers if name), "")
         names = list(map(normal, self.headers))
-        number, length = 0, width
+        number = 0
         for number, cells in records:
             for cell in cells:
                 if cell and (cell.__class__ is not str or not cell.isspace()):
@@ -138,14 +138,13 @@ class Sheet:
             if number <= header_row:
                 skipped["title"] += number < header_row
                 continue
-            length = len(cells)
-            if length < width:
-                cells.extend([""] * (width - length))
+            if len(cells) < width:
+                cells.extend([""] * (width - len(cells)))
             if first_name in cells and [normal(cell) for cell in cells[:width]] == names:
                 skipped["repeated_header"] += 1
                 continue
             yield number, cells
-        if number > header_row and self._source.cut_off(length, width):
+        if number > header_row and self._source.cut_off(width):
             self._late_notices.append(
                 (
                     _("The last row %(row)s is shorter than the header; the file may have been cut off."),

@@ -17,6 +17,7 @@ LONGEST_LINE = 4 * CHUNK
 DELIMITERS = (",", "\t", ";", "|", "，")
 # A line that no spreadsheet holds; the parser must hand it back alone, or a quotation mark is still open.
 END = "\ue000end of file\ue000"
+_NUMBER = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\r?\n')
 
 
@@ -31,6 +32,7 @@ class TextSource:
         self.notices: list[tuple[str, dict]] = []
         self._nul_line = 0
         self._ends_with_newline = True
+        self._last_width = 0
         self.encoding = self._detect_encoding()
         self.delimiter = self._detect_delimiter()
         if self.delimiter == "\t":
@@ -51,14 +53,16 @@ class TextSource:
         with self.path.open(encoding=self.encoding, newline="") as handle:
             lines = (line.replace("\0", "") for line in handle) if self._nul_line else handle
             reader = csv.reader(chain(lines, [END]), delimiter=self.delimiter)
-            number, line, start, pending = 0, 1, 1, None
+            number, line, start, width, pending = 0, 1, 1, 0, None
             try:
                 for cells in reader:
                     if pending is not None:
                         number += 1
+                        self._last_width = len(pending)
                         yield number, pending
+                    width = max(width, len(cells))
                     if reader.line_num > line:
-                        self._refuse_swallowed_rows(cells, line)
+                        self._refuse_swallowed_rows(cells, line, width)
                     start, line, pending = line, reader.line_num + 1, cells
             except csv.Error as error:
                 code = "open_quote" if "field limit" in str(error) else "damaged_csv"
@@ -71,18 +75,16 @@ class TextSource:
     def close(self) -> None:
         """Nothing is kept open between records."""
 
-    def cut_off(self, cell_count: int, header_count: int) -> bool:
-        """Whether the last record looks as if the file were cut off in it."""
-        return not self._ends_with_newline and cell_count < header_count
+    def cut_off(self, width: int) -> bool:
+        """Whether the last record read looks as if the file were cut off in it."""
+        return not self._ends_with_newline and self._last_width < width
 
-    def _refuse_swallowed_rows(self, cells: list[str], line: int) -> None:
-        """A cell that holds several whole rows was opened by a stray quotation mark."""
-        if len(cells) < 2 or cells == [END]:
-            return
+    def _refuse_swallowed_rows(self, cells: list[str], line: int, width: int) -> None:
+        """A cell that holds whole rows was opened by a stray quotation mark, not by a note of several lines."""
         for cell in cells:
-            if "\n" in cell and cell.count(self.delimiter) >= 2 * max(2, len(cells) - 1):
-                rows = sum(part.count(self.delimiter) >= max(2, len(cells) - 1) for part in cell.split("\n"))
-                if rows >= 2:
+            if "\n" in cell and END not in cell:
+                whole = any(part.count(self.delimiter) >= width - 1 > 0 for part in cell.split("\n"))
+                if whole and ((len(cells) != width and width > 2) or _NUMBER.search(cell)):
                     raise refusal("swallowed_rows", line=line)
 
     def _detect_encoding(self) -> str:

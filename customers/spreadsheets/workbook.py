@@ -29,8 +29,8 @@ class WorkbookSource:
         self.part = part
         self.sheet_name = part.name
         self.notices: list[tuple[str, dict]] = []
-        # 300 MB for 63 MB of XML were measured; a sheet that wants much more than that is lying about itself.
-        self._memory = (768 + 12 * (unpacked_size // MEGABYTE)) * MEGABYTE
+        # 121 MB for 63 MB of XML were measured; long texts used often take more, a sheet that wants this much lies.
+        self._memory = min(512 + 12 * (unpacked_size // MEGABYTE), 4096) * MEGABYTE
         self._scan: guard.Scan | None = None
         self._children: list[subprocess.Popen] = []
 
@@ -54,7 +54,7 @@ class WorkbookSource:
         for child in list(self._children):
             self._stop(child)
 
-    def cut_off(self, cell_count: int, header_count: int) -> bool:
+    def cut_off(self, width: int) -> bool:
         """A workbook that is cut off does not open at all."""
         return False
 
