@@ -8,7 +8,7 @@ from typing import Any
 
 from config.sandbox.gateway import Gateway
 from config.sandbox.rules import MAGIC, MAGIC_PREFIX
-from notifications.providers.base import _
+from customers.msgid import _
 
 LOCALE = Path(__file__).resolve().parent.parent.parent / "locale"
 SHOWN = 100

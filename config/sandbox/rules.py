@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from notifications.providers.base import _
+from customers.msgid import _
 
 # No sample file and no made-up number of this product has this prefix; theirs continue with 0000.
 MAGIC_PREFIX = "1999999"
@@ -51,7 +51,7 @@ MAGIC = {
         is_early=True,
     ),
     "0011": Rule(
-        _("Delivered; an older receipt that says the opposite comes afterwards"),
+        _("Delivered; two seconds later a receipt says the opposite"),
         receipts=(("delivered", "", 0.0), ("undelivered", "absent", 2.0)),
     ),
     "0012": Rule(_("Accepted, then the answer takes 15 seconds"), fault="slow"),

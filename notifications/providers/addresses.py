@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from notifications.providers.base import _
+from customers.msgid import _
 
 
 class RefusedAddress(ValueError):

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from notifications.providers.base import Problem, Replies, Reply, Report, Reports, _, unknown_code
+from customers.msgid import _
+from notifications.providers.base import Problem, Replies, Reply, Report, Reports, unknown_code
 from notifications.providers.json_values import (
     clean,
     clean_text,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from customers.msgid import _
 from notifications.providers import callbacks
 from notifications.providers.base import (
     Answer,
@@ -13,7 +14,6 @@ from notifications.providers.base import (
     Outgoing,
     Replies,
     Reports,
-    _,
     unknown_code,
 )
 from notifications.providers.http import (
@@ -81,11 +81,12 @@ STATUSES = {
 }
 
 SERVER_ERROR = _("The gateway failed while answering; it may have taken the message.")
-REDIRECT = _("The gateway pointed to another address, which we do not follow; it may be sent.")
+REDIRECT = _("The gateway pointed to another address, which we do not follow; it may have taken the message.")
 UNREADABLE = _("The gateway's answer is not readable; it may have taken the message.")
 FOREIGN = _("The gateway answered about something else; it may have taken the message.")
 CONTRADICTION = _("The gateway's answer contradicts itself; it may have taken the message.")
 MISSING = _("The gateway's answer leaves this message out; it may have been taken.")
+BAD_KEY = _("The API key holds characters that a key cannot have; copy it anew.")
 NO_QUERY = _("This gateway cannot be asked about earlier messages.")
 
 
@@ -119,10 +120,9 @@ class GenericHttp:
         self._client = client or HttpClient(private_hosts=settings.private_hosts, limits=settings.limits)
         self._headers = {"Content-Type": "application/json; charset=utf-8"}
         if settings.api_key:
-            key = settings.key_prefix + settings.api_key
-            if not (key.isascii() and key.isprintable()):
-                raise ValueError(_("The API key holds characters that a key cannot have."))
-            self._headers[settings.key_header] = key
+            check_key(settings.key_prefix + settings.api_key)
+            check_key(settings.key_header)
+            self._headers[settings.key_header] = settings.key_prefix + settings.api_key
 
     def close(self) -> None:
         """Close the connections kept open between calls."""
@@ -294,6 +294,12 @@ class GenericHttp:
 
 OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 CONFLICT: dict = {}
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that cannot stand in a header, or would begin one of its own. Raises ValueError."""
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(BAD_KEY)
 
 
 def for_all(references: Sequence[str], verdict: Verdict, provider_id: str = "") -> list[Answer]:

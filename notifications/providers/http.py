@@ -16,6 +16,7 @@ from http.client import HTTPException, HTTPResponse
 
 import certifi
 
+from customers.msgid import _
 from notifications.providers.addresses import (
     Address,
     RefusedAddress,
@@ -23,7 +24,6 @@ from notifications.providers.addresses import (
     check_url,
     ip_literal,
 )
-from notifications.providers.base import _
 
 __all__ = [
     "AnswerLost",

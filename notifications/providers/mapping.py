@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from notifications.providers.base import Outcome, _
+from customers.msgid import _
+from notifications.providers.base import Outcome
 
 # docs/gateway-protocol.md explains every entry. An empty name means: this gateway has no such field.
 DEFAULTS: dict[str, Any] = {
