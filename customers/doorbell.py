@@ -19,13 +19,16 @@ RESULT_TTL = 60
 FAILURE_TTL = 24 * 60 * 60
 
 
-def ring(job: str, *, queue: str, **ids: int | str) -> bool:
+def ring(job: str, *, queue: str, names_queue: bool = False, **ids: int | str) -> bool:
     """
     Ask a queue to run a job, once the open transaction is committed.
 
-    Returns False when the queue does not answer. Nothing is lost then: the timetable finds the work in the
-    database, and the page says that sending will start later.
+    `names_queue` tells the queue to a job that serves several. Returns False when the queue does not answer.
+    Nothing is lost then: the timetable finds the work in the database, and the page says that sending will
+    start later.
     """
+    if names_queue:
+        ids["queue"] = queue
     if not transaction.get_connection().in_atomic_block:
         return _enqueue(job, queue, ids)
     answers = _reached(lambda: connection().ping(), job)

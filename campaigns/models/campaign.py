@@ -2,53 +2,80 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.choices import CampaignStatus, Timing
 from campaigns.models.segment import Segment
 from customers.choices import Channel
-from notifications.choices import CapPolicy
-from notifications.models import Message, Template
+from notifications.choices import CapPolicy, DeliveryStatus
+from notifications.models import Delivery, Message, Template
 
 
 class CampaignQuerySet(models.QuerySet):
-    """The verbs that move a campaign."""
+    """The verbs that move a campaign, and questions about campaigns that have a name."""
 
     def due(self, now):
         """Scheduled campaigns whose time has come."""
         return self.filter(status=CampaignStatus.SCHEDULED, scheduled_for__lte=now)
 
-    def schedule(self, moment, *, by):
+    def done(self):
+        """Running campaigns none of whose deliveries waits any longer."""
+        waiting = Delivery.objects.filter(message__variant__campaign=OuterRef("pk"), status=DeliveryStatus.QUEUED)
+        return self.filter(~Exists(waiting), status=CampaignStatus.RUNNING)
+
+    def with_pause(self):
+        """Annotate `is_paused`: a message of the campaign is stopped, by staff or by the brake."""
+        stopped = Message.objects.filter(variant__campaign=OuterRef("pk"), paused_at__isnull=False)
+        return self.annotate(is_paused=Exists(stopped))
+
+    def schedule(self, moment, *, by, estimate):
         """Draft → scheduled."""
         return self.filter(status=CampaignStatus.DRAFT).update(
-            status=CampaignStatus.SCHEDULED, scheduled_for=moment, scheduled_by=by
+            status=CampaignStatus.SCHEDULED,
+            scheduled_for=moment,
+            scheduled_by=by,
+            estimate=estimate,
+            problem={},
+            version=F("version") + 1,
         )
 
     def unschedule(self):
         """Scheduled → draft, for another edit."""
         return self.filter(status=CampaignStatus.SCHEDULED).update(
-            status=CampaignStatus.DRAFT, scheduled_for=None, scheduled_by=None
+            status=CampaignStatus.DRAFT,
+            scheduled_for=None,
+            scheduled_by=None,
+            estimate=None,
+            problem={},
+            version=F("version") + 1,
         )
 
     def launch(self, now):
         """Scheduled → running."""
-        return self.filter(status=CampaignStatus.SCHEDULED).update(status=CampaignStatus.RUNNING, launched_at=now)
+        return self.filter(status=CampaignStatus.SCHEDULED).update(
+            status=CampaignStatus.RUNNING, launched_at=now, problem={}, version=F("version") + 1
+        )
 
     def finish(self, now):
         """Running → finished."""
         return self.filter(status=CampaignStatus.RUNNING).update(status=CampaignStatus.FINISHED, finished_at=now)
 
-    def miss(self, now, *, words):
-        """Scheduled → missed: its time passed and nobody was there to launch it."""
+    def delay(self, *, problem):
+        """Note why a scheduled campaign could not start yet."""
+        return self.filter(status=CampaignStatus.SCHEDULED).update(problem=problem)
+
+    def miss(self, now, *, problem):
+        """Scheduled → missed: its time passed before it could start."""
         return self.filter(status=CampaignStatus.SCHEDULED).update(
-            status=CampaignStatus.MISSED, finished_at=now, problem=words
+            status=CampaignStatus.MISSED, finished_at=now, problem=problem, version=F("version") + 1
         )
 
     def cancel(self, now, *, by):
         """Draft, scheduled or running → canceled."""
         return self.filter(status__in=[CampaignStatus.DRAFT, CampaignStatus.SCHEDULED, CampaignStatus.RUNNING]).update(
-            status=CampaignStatus.CANCELED, finished_at=now, canceled_by=by
+            status=CampaignStatus.CANCELED, finished_at=now, canceled_by=by, version=F("version") + 1
         )
 
 
@@ -59,6 +86,9 @@ class Campaign(models.Model):
         draft ◀──▶ scheduled ──▶ running ──▶ finished
           │            │ └─▶ missed  │
           └────────────┴──▶ canceled ┘
+
+    `estimate` is what staff saw and confirmed when they scheduled it; `problem` holds, for each
+    language, the sentence that says why it did not start.
     """
 
     name = models.CharField(_("name"), max_length=100)
@@ -75,7 +105,7 @@ class Campaign(models.Model):
     launched_at = models.DateTimeField(_("launched at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     estimate = models.JSONField(_("estimate"), null=True, blank=True)
-    problem = models.CharField(_("problem"), max_length=300, blank=True, default="")
+    problem = models.JSONField(_("problem"), default=dict, blank=True)
     version = models.PositiveIntegerField(_("version"), default=1)
     created_at = models.DateTimeField(_("created at"), db_default=models.functions.Now())
     created_by = models.ForeignKey(
@@ -145,6 +175,16 @@ class Campaign(models.Model):
 
     def __str__(self):
         return self.name
+
+    @property
+    def problem_in_words(self) -> str:
+        """Why it did not start, in the reader's language; '' if nothing is wrong."""
+        return self.problem.get(get_language()) or next(iter(self.problem.values()), "")
+
+    @property
+    def message_ids(self) -> list[int]:
+        """The frozen messages of its variants; none before the launch."""
+        return [variant.message_id for variant in self.variants.all() if variant.message_id]
 
 
 class Variant(models.Model):

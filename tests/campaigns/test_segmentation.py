@@ -182,7 +182,9 @@ def test_people_are_found_by_what_became_of_an_earlier_campaign(shop, sent_campa
 
 def test_people_are_found_by_the_file_they_came_in(shop):
     uploaded = SpreadsheetImport.objects.create(file_name="members.xlsx", created_at=NOW)
-    ImportedRow.objects.create(spreadsheet_import=uploaded, number=2, customer_id=shop["Zhang Min"].pk)
+    ImportedRow.objects.create(
+        spreadsheet_import=uploaded, number=2, outcome="created", customer_id=shop["Zhang Min"].pk
+    )
 
     assert _names([_ask("import", "in", uploaded.pk)]) == ["Zhang Min"]
     assert _names([_ask("import", "not_in", uploaded.pk)]) == ["Li Na", "Wang Wei"]

@@ -1,0 +1,24 @@
+"""What RQ runs for campaigns: each job asks the database what is due and reports counts."""
+
+from django.db import close_old_connections
+
+from campaigns.services import campaigns
+from customers import clock, doorbell
+from customers.choices import Purpose
+from notifications.models import Message
+
+
+def launch_due() -> dict[str, int]:
+    """Launch the campaigns whose hour has come, and wake the workers that send them."""
+    close_old_connections()
+    done = campaigns.launch_due(now=clock.now())
+    purposes = Message.objects.filter(variant__campaign__in=done.launched).values_list("purpose", flat=True)
+    for queue in {Purpose(purpose).queue for purpose in purposes}:
+        doorbell.ring("notifications.jobs.send_due", queue=queue, names_queue=True)
+    return {verdict: len(ids) for verdict, ids in vars(done).items()}
+
+
+def finish_done() -> dict[str, int]:
+    """Finish the campaigns none of whose deliveries waits any longer."""
+    close_old_connections()
+    return {"finished": campaigns.finish_done(now=clock.now())}
