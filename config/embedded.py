@@ -269,6 +269,7 @@ def _valkey_state(places: Places) -> str:
 def _start_valkey(places: Places) -> None:
     directory = places.owned(_valkey_directory(places))
     if _valkey_state(places) == "absent":
+        (directory / "valkey.pid").unlink(missing_ok=True)
         subprocess.run(
             [
                 places.valkey_server,
