@@ -243,6 +243,12 @@ def region(raw: object, *, longest: int = 50) -> tuple[tuple[str, str], str]:
     return (parts[0], parts[1] if len(parts) > 1 else ""), ""
 
 
+def shown(raw: object) -> str:
+    """The cell as staff may see it and a database can keep it: short, on one line, nothing invisible."""
+    value = " ".join(_ODD.sub("", "" if raw is None else str(raw)[:1000]).split())
+    return value if len(value) <= 100 else value[:99] + "…"
+
+
 PARSERS: dict[str, Callable[..., tuple]] = {
     **{"text": text, "name": name, "note": note, "tags": tags, "gender": gender, "consent": consent},
     **{"email": email, "amount": amount, "birthday": birthday, "date": day, "region": region},

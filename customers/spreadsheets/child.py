@@ -9,6 +9,7 @@ import python_calamine
 
 ROWS_PER_FRAME = 2_000
 SECONDS = 300
+MOST_MERGED = 10_000
 
 
 def main(path: str, index: str, memory: str) -> None:
@@ -36,7 +37,9 @@ def main(path: str, index: str, memory: str) -> None:
 def _about(sheet: python_calamine.CalamineSheet) -> dict:
     first_row, first_column = sheet.start or (0, 0)
     last_row = sheet.end[0] + 1 if sheet.end is not None else 0
-    return {"first_row": first_row, "first_column": first_column, "last_row": last_row}
+    # How far down cells were merged over several rows; only their first row has the value.
+    merged = [last[0] + 1 for first, last in sheet.merged_cell_ranges or () if last[0] > first[0]]
+    return {"merged": merged[:MOST_MERGED], "first_row": first_row, "first_column": first_column, "last_row": last_row}
 
 
 def _write(answer: object) -> None:

@@ -38,13 +38,13 @@ class Layout(NamedTuple):
 
 
 _ORDERS = _(
-    "This is an order export of %(system)s; each order is a row, so buyers with several orders appear as duplicates."
+    "This is an order export of %(label)s; each order is a row, so buyers with several orders appear as duplicates."
 )
 
 LAYOUTS: tuple[Layout, ...] = (
     Layout(
         "youzan_customers",
-        "Youzan",
+        _("Youzan"),
         ("客户姓名", "客户昵称", "客户手机号", "成为客户时间"),
         {
             **{
@@ -59,7 +59,7 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "shopify_customers",
-        "Shopify",
+        _("Shopify"),
         ("First Name", "Last Name", "Email", "Accepts Email Marketing", "Total Spent"),
         {
             **{"Customer ID": "external_id", "First Name": "first_name", "Last Name": "last_name", "Email": "email"},
@@ -70,28 +70,28 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "taobao_orders",
-        "Taobao",
+        _("Taobao"),
         ("订单编号", "买家会员名", "收货人姓名", "联系手机"),
         {"收货人姓名": "name", "联系手机": "phone"},
         _ORDERS,
     ),
     Layout(
         "douyin_orders",
-        "Douyin",
+        _("Douyin"),
         ("主订单编号", "子订单编号", "收件人", "收件人手机号"),
         {"收件人": "name", "收件人手机号": "phone", "省": "province", "市": "city"},
         _ORDERS,
     ),
     Layout(
         "jd_orders",
-        "JD",
+        _("JD"),
         ("订单号", "下单帐号", "客户姓名", "联系电话", "结算金额"),
         {"客户姓名": "name", "联系电话": "phone"},
         _ORDERS,
     ),
     Layout(
         "pinduoduo_orders",
-        "Pinduoduo",
+        _("Pinduoduo"),
         ("订单号", "多多支付立减金额(元)", "用户实付金额(元)"),
         {"用户购买手机号": "phone", "省": "province", "市": "city"},
         _ORDERS,
@@ -99,14 +99,14 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout(
         "weidian_orders",
-        "Weidian",
+        _("Weidian"),
         ("订单编号", "收货人/提货人姓名", "收货人/提货人手机号"),
         {"收货人/提货人姓名": "name", "收货人/提货人手机号": "phone", "省": "province", "市": "city"},
         _ORDERS,
     ),
     Layout(
         "mailchimp_audience",
-        "Mailchimp",
+        _("Mailchimp"),
         ("Email Address", "MEMBER_RATING", "LEID"),
         {"Email Address": "email", "First Name": "first_name", "Last Name": "last_name", "Phone Number": "phone"}
         | {"Phone": "phone", "Birthday": "birthday", "NOTES": "note", "TAGS": "tags"},

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from customers.msgid import _
-from customers.spreadsheets import header, layouts, sniff, workbook
+from customers.spreadsheets import cells, header, layouts, sniff, workbook
 from customers.spreadsheets.faults import Unreadable, refusal
 from customers.spreadsheets.fields import normal
 from customers.spreadsheets.text import TextSource
@@ -32,6 +32,8 @@ class Source(Protocol):
 
     def records(self) -> Iterator[tuple[int, list]]: ...
 
+    def merged_below(self, row: int) -> int: ...
+
     def cut_off(self, width: int) -> bool: ...
 
     def close(self) -> None: ...
@@ -51,13 +53,22 @@ class Sheet:
             raise refusal("empty")
         position = header.find(self._head)
         self.header_row, names = self._head[position]
-        self.headers: list[str] = [" ".join(str(name).split()) if name is not None else "" for name in names]
-        layout = layouts.recognize(self.headers)
-        if layout and layout.notice:
-            self._notices.append((layout.notice, {"system": layout.label}))
+        self.headers: list[str] = [cells.shown(name) for name in names]
+        self._note_table()
         self._sample = list(islice(self._below_header(iter(self._head)), SAMPLE_ROWS))
         if not self._sample and len(self._head) < header.DEEPEST + SAMPLE_ROWS:
             raise refusal("no_rows")
+
+    def _note_table(self) -> None:
+        layout = layouts.recognize(self.headers)
+        if layout and layout.notice:
+            self._notices.append((layout.notice, {"label": layout.label}))
+        merged = self._source.merged_below(self.header_row)
+        if merged:
+            self.add_notice(
+                _("%(count)s areas of merged cells lie in the table; only the first row of each has the value."),
+                count=merged,
+            )
 
     @property
     def format(self) -> str:
@@ -86,7 +97,7 @@ class Sheet:
 
     @property
     def notices(self) -> list[tuple[str, dict]]:
-        """What staff should know, as (msgid, values); complete once all rows have been read."""
+        """What staff should know, as (msgid, values), complete after the last row; a `label` is itself a msgid."""
         return [*self._notices, *self._source.notices, *self._late_notices]
 
     def add_notice(self, sentence: str, **values: object) -> None:
@@ -127,23 +138,23 @@ class Sheet:
         first_name = next((name for name in self.headers if name), "")
         names = list(map(normal, self.headers))
         number = 0
-        for number, cells in records:
-            for cell in cells:
+        for number, record in records:
+            for cell in record:
                 if cell and (cell.__class__ is not str or not cell.isspace()):
                     break
             else:
-                if not any(cell is False or cell == 0 for cell in cells):
+                if not any(cell is False or cell == 0 for cell in record):
                     skipped["blank"] += 1
                     continue
             if number <= header_row:
                 skipped["title"] += number < header_row
                 continue
-            if len(cells) < width:
-                cells.extend([""] * (width - len(cells)))
-            if first_name in cells and [normal(cell) for cell in cells[:width]] == names:
+            if len(record) < width:
+                record.extend([""] * (width - len(record)))
+            if first_name in record and [normal(cell) for cell in record[:width]] == names:
                 skipped["repeated_header"] += 1
                 continue
-            yield number, cells
+            yield number, record
         if number > header_row and self._source.cut_off(width):
             self._late_notices.append(
                 (
@@ -177,7 +188,7 @@ def _open_workbook(path: Path) -> Sheet:
     first_fault: Unreadable | None = None
     for source in sources[:10]:
         try:
-            sheet = Sheet(source, notices)
+            sheet = Sheet(source, list(notices))
         except Unreadable as fault:
             source.close()
             if fault.code not in ("empty", "no_header", "no_rows"):
@@ -186,11 +197,10 @@ def _open_workbook(path: Path) -> Sheet:
             continue
         others = [other.sheet_name for other in sources if other is not source]
         if others:
-            notices.append(
-                (
-                    _("The sheet “%(name)s” is read; other sheets are not: %(others)s."),
-                    {"name": source.sheet_name, "others": ", ".join(others)},
-                )
+            sheet.add_notice(
+                _("The sheet “%(name)s” is read; other sheets are not: %(others)s."),
+                name=source.sheet_name,
+                others=", ".join(others),
             )
         return sheet
     raise first_fault

@@ -29,7 +29,11 @@ _TOTAL = re.compile(
 
 
 class Row(NamedTuple):
-    """What one row says; consents are "yes", "no" or "unknown", and only "yes" is consent."""
+    """What one row says; consents are "yes", "no" or "unknown", and only "yes" is consent.
+
+    Problems are (header, cell as shown to staff, reason); the words for a reason are in `cells.REASONS`, for a phone
+    in `phone.REMEDIES`.
+    """
 
     number: int
     outcome: str
@@ -52,7 +56,7 @@ class Row(NamedTuple):
     email_consent: str
     total_spent: Decimal | None
     created_on: date | None
-    problems: tuple[tuple[str, object, str], ...]
+    problems: tuple[tuple[str, str, str], ...]
 
 
 _WIDTH = len(Row._fields)
@@ -149,10 +153,10 @@ class Interpretation:
                     parsed = parse(raw)
                 values[slot] = parsed[0]
                 if parsed[1]:
-                    problems += ((header, raw, parsed[1]),)
+                    problems += ((header, cells.shown(raw), parsed[1]),)
             finish(values)
             if len(record) > width and any(record[width:]):
-                problems += (("", record[width], "too_many_cells"),)
+                problems += (("", cells.shown(record[width]), "too_many_cells"),)
                 self._distrust(values)
             mobile, reason = normalize(record[phone_index]) if phone_index >= 0 else (None, "empty")
             values[_NUMBER] = number
@@ -170,7 +174,7 @@ class Interpretation:
                 if outcome is SKIP:
                     reason = "total"
                 elif reason != "empty":
-                    problems += ((phone_header, record[phone_index], reason),)
+                    problems += ((phone_header, cells.shown(record[phone_index]), reason),)
                 self.reachable += outcome is INVALID and values[_EMAIL] != ""
             values[_OUTCOME], values[_REASON], values[_PROBLEMS] = outcome, reason, problems
             counts[outcome] += 1

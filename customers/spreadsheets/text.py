@@ -72,6 +72,10 @@ class TextSource:
             if pending != [END]:
                 raise refusal("open_quote", line=start)
 
+    def merged_below(self, row: int) -> int:
+        """Text has no merged cells."""
+        return 0
+
     def close(self) -> None:
         """Nothing is kept open between records."""
 

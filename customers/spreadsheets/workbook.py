@@ -32,6 +32,7 @@ class WorkbookSource:
         # 121 MB for 63 MB of XML were measured; long texts used often take more, a sheet that wants this much lies.
         self._memory = min(512 + 12 * (unpacked_size // MEGABYTE), 4096) * MEGABYTE
         self._scan: guard.Scan | None = None
+        self._merged: list[int] = []
         self._children: list[subprocess.Popen] = []
 
     def records(self) -> Iterator[tuple[int, list]]:
@@ -48,6 +49,10 @@ class WorkbookSource:
             yield from self._rows(child)
         finally:
             self._stop(child)
+
+    def merged_below(self, row: int) -> int:
+        """How many areas of merged cells reach below a row."""
+        return sum(last > row for last in self._merged)
 
     def close(self) -> None:
         """Stop children whose rows were not read to the end."""
@@ -83,6 +88,7 @@ class WorkbookSource:
         head = next(answers)
         if head["last_row"] < self._scan.last_filled_row:
             raise refusal("rows_lost", read=head["last_row"], written=self._scan.last_filled_row)
+        self._merged = head["merged"]
         formulas = self._formulas_by_row(head["first_column"])
         number, parsed = 0, 0
         for rows in answers:

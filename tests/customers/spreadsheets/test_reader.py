@@ -188,6 +188,15 @@ def test_hidden_sheets_are_not_read_and_hidden_rows_are_both_with_a_notice(workb
         }
 
 
+def test_merged_cells_have_a_value_in_their_first_row_only_and_staff_is_told(workbook):
+    def prepare(book, sheet):
+        sheet.merge_range(1, 2, 2, 2, "老客")
+
+    with reader.open_sheet(workbook([HEADER, *(row[:2] for row in ROWS)], prepare=prepare)) as sheet:
+        assert [cells[2] for _, cells in sheet.rows()] == ["老客", ""]
+        assert "1 areas of merged cells" in sheet.notices[0][0] % sheet.notices[0][1]
+
+
 def test_a_cover_sheet_is_passed_over(tmp_path):
     path = tmp_path / "customers.xlsx"
     with xlsxwriter.Workbook(path) as book:

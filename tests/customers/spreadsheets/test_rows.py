@@ -74,6 +74,12 @@ def test_bad_cells_are_listed_and_do_not_cost_the_row(interpreted):
     )
 
 
+def test_a_refused_cell_is_shown_short_and_without_what_cannot_be_stored(interpreted):
+    [row] = interpreted(["手机号", "邮箱"], ["13800138000", "a\x01\u202e" + "b" * 300])
+
+    assert row.problems == (("邮箱", "a" + "b" * 98 + "…", "not_an_email"),)
+
+
 def test_totals_and_notes_below_the_table_are_skipped(interpreted):
     read = interpreted(
         ["姓名", "手机号", "累计消费"],
