@@ -18,7 +18,7 @@ WRITING = [
     (_("Templates"), "edit_note", "notifications.Template"),
     (_("Campaigns"), "campaign", "campaigns.Campaign"),
     (_("Sending records"), "outgoing_mail", "notifications.Delivery"),
-    (_("Frozen messages"), "lock", "notifications.Message"),
+    (_("Messages"), "sms", "notifications.Message"),
 ]
 RULES = [
     (_("Frequency caps"), "speed", "notifications.FrequencyCap"),

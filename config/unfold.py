@@ -22,7 +22,7 @@ LAKE = {
 UNFOLD = {
     "SITE_TITLE": _("Hongyan"),
     "SITE_HEADER": _("Hongyan"),
-    "SITE_SUBHEADER": _("Keep in touch with your customers"),
+    "SITE_SUBHEADER": _("Stay in touch"),
     "SITE_URL": None,
     "SITE_ICON": lambda request: static("hongyan/goose.svg"),
     "SITE_FAVICONS": [

@@ -1,0 +1,139 @@
+"""What needs a person, each as a sentence with a link."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Sum
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from campaigns.choices import CampaignStatus
+from campaigns.models import Campaign
+from config import second_factor
+from customers.choices import ImportStatus
+from customers.models import SpreadsheetImport
+from notifications.choices import DeliveryStatus, SignatureStatus
+from notifications.models import DeliveryTally, Message, ProviderAccount, Template
+
+LOOKS_BACK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One thing to look at: how urgent ("bad" or "warn"), in words, and where."""
+
+    tone: str
+    icon: str
+    words: str
+    link: str
+
+
+def points(request: HttpRequest, *, now: datetime) -> list[Point]:
+    """What this reader can look into, the urgent first."""
+    user = request.user
+    found: list[Point] = []
+    if user.has_perm("notifications.view_provideraccount"):
+        found += _accounts()
+    if user.has_perm("notifications.view_message"):
+        found += _messages(now)
+    if user.has_perm("campaigns.view_campaign"):
+        found += _campaigns(now)
+    if user.has_perm("customers.view_spreadsheetimport"):
+        found += _imports(now)
+    if user.has_perm("notifications.view_signature"):
+        found += _signatures()
+    if user.is_superuser and not second_factor.app_of(user):
+        words = _("Your account can do everything and is guarded by a password alone. Set up two-step sign-in.")
+        found.append(Point("warn", "lock", words, reverse("second_factor_settings")))
+    return sorted(found, key=lambda point: point.tone != "bad")
+
+
+def _accounts() -> list[Point]:
+    """Accounts that do not send."""
+    accounts = list(ProviderAccount.objects.filter(is_active=True))
+    if not accounts:
+        words = _("No provider account is active: nothing can be sent.")
+        return [Point("bad", "cell_tower", words, reverse("admin:notifications_provideraccount_changelist"))]
+    return [
+        Point(
+            "bad",
+            "pause_circle",
+            _("The account “%(name)s” is paused: %(reason)s") % {"name": account, "reason": _(account.paused_for)},
+            reverse("admin:notifications_provideraccount_change", args=[account.pk]),
+        )
+        for account in accounts
+        if account.paused_for
+    ]
+
+
+def _messages(now: datetime) -> list[Point]:
+    """Messages that are paused, and deliveries whose outcome nobody knows."""
+    found = []
+    paused = Message.objects.filter(paused_at__isnull=False, send_until__gt=now).count()
+    if paused:
+        words = ngettext("%d message is paused.", "%d messages are paused.", paused) % paused
+        link = f"{reverse('admin:notifications_message_changelist')}?condition=paused"
+        found.append(Point("warn", "pause_circle", words, link))
+    recent = Message.objects.filter(send_until__gte=now - LOOKS_BACK).values("id")
+    unknown = DeliveryTally.objects.filter(message__in=recent, status=DeliveryStatus.UNKNOWN)
+    count = unknown.aggregate(total=Sum("count"))["total"] or 0
+    if count:
+        words = ngettext(
+            "The outcome of %d delivery is unknown: it is not sent again by itself.",
+            "The outcome of %d deliveries is unknown: they are not sent again by themselves.",
+            count,
+        )
+        link = f"{reverse('admin:notifications_delivery_changelist')}?state=unknown"
+        found.append(Point("warn", "help", words % count, link))
+    return found
+
+
+def _campaigns(now: datetime) -> list[Point]:
+    """Campaigns that missed their time."""
+    missed = Campaign.objects.filter(status=CampaignStatus.MISSED, finished_at__gte=now - LOOKS_BACK).order_by("-id")[
+        :3
+    ]
+    return [
+        Point(
+            "bad",
+            "event_busy",
+            _("The campaign “%(name)s” missed its time and was not sent.") % {"name": campaign},
+            reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
+        )
+        for campaign in missed
+    ]
+
+
+def _imports(now: datetime) -> list[Point]:
+    """Imports that stopped, or wait for somebody to look at them."""
+    words = {
+        ImportStatus.FAILED: ("bad", _("The import of “%(name)s” stopped by an error.")),
+        ImportStatus.UPLOADED: ("warn", _("The file “%(name)s” waits for your review.")),
+    }
+    recent = SpreadsheetImport.objects.filter(status__in=list(words), created_at__gte=now - LOOKS_BACK).order_by(
+        "-id"
+    )[:3]
+    return [
+        Point(
+            words[one.status][0],
+            "upload_file",
+            words[one.status][1] % {"name": one},
+            reverse("admin:customers_spreadsheetimport_change", args=[one.pk]),
+        )
+        for one in recent
+    ]
+
+
+def _signatures() -> list[Point]:
+    """Templates in use whose signature carriers would block."""
+    blocked = Template.objects.filter(archived_at=None).exclude(signature__status=SignatureStatus.APPROVED).count()
+    if not blocked:
+        return []
+    words = ngettext(
+        "%d template has a signature that is not approved.",
+        "%d templates have a signature that is not approved.",
+        blocked,
+    )
+    return [Point("warn", "approval", words % blocked, reverse("admin:notifications_signature_changelist"))]

@@ -1,0 +1,10 @@
+// Inserts a variable of the palette where the cursor stands in the text.
+document.addEventListener("click", (event) => {
+    const chip = event.target.closest("[data-insert]");
+    if (!chip) return;
+    const field = document.getElementById(chip.dataset.target);
+    const inserted = `{{ ${chip.dataset.insert} }}`;
+    field.setRangeText(inserted, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+});
