@@ -1,0 +1,51 @@
+"""Every message of one customer: sent, held with its release and rule, or refused with the reason."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import SafeString
+
+from notifications import screening
+from notifications.admin import sent_text, states
+from notifications.models import Delivery, FrequencyCap
+
+PER_PAGE = 20
+
+
+def panel(request: HttpRequest, customer_id: int, *, is_allowed: bool) -> HttpResponse:
+    """A fragment for htmx; `?before=<id>` continues below a delivery."""
+    if not is_allowed:
+        raise PermissionDenied
+    rows = Delivery.objects.with_state().filter(customer_id=customer_id).order_by("-id")
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdigit() and len(before) < 19:
+        rows = rows.filter(id__lt=int(before))
+    found = list(rows.select_related("message", "customer", "submission", "hold")[: PER_PAGE + 1])
+    rules = _rules(found)
+    entries = [_entry(delivery, rules) for delivery in found[:PER_PAGE]]
+    context = {
+        "entries": entries,
+        "customer_id": customer_id,
+        "next_before": found[PER_PAGE - 1].id if len(found) > PER_PAGE else None,
+        "is_first": not before,
+    }
+    return render(request, "admin/notifications/delivery/of_customer.html", context)
+
+
+def _rules(deliveries: list[Delivery]) -> dict[int, str]:
+    """The names of the caps that hold any of these."""
+    ids = {delivery.hold.rule_id for delivery in deliveries if hasattr(delivery, "hold")} - {None}
+    return dict(FrequencyCap.objects.filter(id__in=ids).values_list("id", "name")) if ids else {}
+
+
+def _entry(delivery: Delivery, rules: dict[int, str]) -> dict[str, object | SafeString]:
+    """One delivery as its row shows it."""
+    return {
+        "delivery": delivery,
+        "when": states.moment(delivery.sent_at or delivery.finished_at or delivery.created_at),
+        "state": states.pill(states.state_of(delivery)),
+        "explanation": states.explanation(delivery),
+        "remedy": screening.REMEDIES.get(delivery.reason, ""),
+        "rule": rules.get(delivery.hold.rule_id, "") if hasattr(delivery, "hold") else "",
+        "text": sent_text.of(delivery),
+    }

@@ -1,0 +1,154 @@
+"""The sending records: every message to every customer, sent or not, with the reason."""
+
+from collections.abc import Sequence
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from customers.admin.large_list import LargeListMixin
+from customers.models import Customer
+from notifications import screening
+from notifications.admin import customer_deliveries, sent_text, states
+from notifications.admin.filters import MessageFilter, ReasonFilter, StateFilter
+from notifications.models import Delivery, FrequencyCap
+
+# A longer name is no name; a shop of a million customers has fewer than this of one surname and a letter.
+LONGEST_SEARCH = 60
+FOUND_AT_MOST = 1_000
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(LargeListMixin, ModelAdmin):
+    """Sending records, to be read only."""
+
+    list_display = ["when", "recipient", "message_name", "shown_state", "why", "segment_count", "cost_in_yuan"]
+    list_display_links = ["when"]
+    list_filter = [StateFilter, ReasonFilter, MessageFilter]
+    list_filter_sheet = True
+    search_fields = ["address"]
+    search_help_text = gettext_lazy("Whole phone number, its last four digits, or a name")
+    fields = ["evidence"]
+    readonly_fields = ["evidence"]
+    actions = None
+
+    def has_add_permission(self, request):
+        """The engine writes deliveries."""
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        """The engine writes deliveries."""
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        """Evidence stays."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Deliveries with the state that is shown."""
+        return Delivery.objects.with_state().order_by()
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str):
+        """Deliveries of the customers whom the term means."""
+        term = search_term[:LONGEST_SEARCH].strip()
+        if not term:
+            return queryset, False
+        people = list(Customer.objects.found_by(term).order_by().values_list("id", flat=True)[:FOUND_AT_MOST])
+        if len(people) == FOUND_AT_MOST:
+            self.message_user(
+                request,
+                _("More than %(count)s customers match. Write more of the name, or the whole number.")
+                % {"count": f"{FOUND_AT_MOST:,}"},
+                "warning",
+            )
+        return queryset.filter(customer_id__in=people), False
+
+    def rows_of_page(self, request: HttpRequest, keys: Sequence[int]) -> list[Delivery]:
+        """The rows of a page with all that the columns show."""
+        rows = Delivery.objects.with_state().filter(pk__in=keys)
+        return list(rows.select_related("message", "customer", "submission", "hold").order_by("-pk"))
+
+    def get_object(self, request, object_id, from_field=None):
+        """One delivery with all that its page shows."""
+        if not (object_id.isascii() and object_id.isdigit() and len(object_id) < 19):
+            return None
+        rows = Delivery.objects.with_state().select_related("message", "customer", "submission__account", "hold")
+        return rows.filter(pk=object_id).first()
+
+    def get_urls(self) -> list[URLPattern]:
+        """The panel of one customer's messages, beside the usual pages."""
+        panel = path(
+            "of-customer/<int:customer_id>/",
+            self.admin_site.admin_view(self.of_customer),
+            name="notifications_customer_deliveries",
+        )
+        return [panel, *super().get_urls()]
+
+    def of_customer(self, request: HttpRequest, customer_id: int) -> HttpResponse:
+        """Every message of one customer, for a place in the customer's page."""
+        return customer_deliveries.panel(request, customer_id, is_allowed=self.has_view_permission(request))
+
+    @display(description=gettext_lazy("Time"))
+    def when(self, delivery: Delivery) -> str:
+        """When it was sent, or planned."""
+        return states.moment(delivery.sent_at or delivery.finished_at or delivery.created_at)
+
+    @display(description=gettext_lazy("Customer"))
+    def recipient(self, delivery: Delivery) -> SafeString:
+        """Who, and at which address."""
+        name = delivery.customer or _("Test")
+        address = states.masked(delivery.address, delivery.message.channel)
+        return format_html('{}<br><span class="hy-soft hy-small hy-number">{}</span>', name, address)
+
+    @display(description=gettext_lazy("Message"))
+    def message_name(self, delivery: Delivery) -> SafeString:
+        """Which message."""
+        link = reverse("admin:notifications_message_change", args=[delivery.message_id])
+        return format_html('<a href="{}" class="hy-link">{}</a>', link, delivery.message)
+
+    @display(description=gettext_lazy("State"))
+    def shown_state(self, delivery: Delivery) -> SafeString:
+        """The state with its color."""
+        return states.pill(states.state_of(delivery))
+
+    @display(description=gettext_lazy("Reason"))
+    def why(self, delivery: Delivery) -> str:
+        """Why it was not sent, or waits."""
+        return states.explanation(delivery) or "–"
+
+    @display(description=gettext_lazy("Segments"))
+    def segment_count(self, delivery: Delivery) -> str:
+        """How many SMS it was billed as."""
+        return str(delivery.segments or "–")
+
+    @display(description=gettext_lazy("Cost"))
+    def cost_in_yuan(self, delivery: Delivery) -> str:
+        """What it cost."""
+        return f"¥{delivery.cost:.3f}" if delivery.cost else "–"
+
+    @display(description="")
+    def evidence(self, delivery: Delivery) -> SafeString:
+        """The whole story of one delivery."""
+        state = states.state_of(delivery)
+        rule_id = delivery.hold.rule_id if hasattr(delivery, "hold") else None
+        return render_to_string(
+            "admin/notifications/delivery/evidence.html",
+            {
+                "delivery": delivery,
+                "state": states.pill(state),
+                "meaning": states.MEANINGS.get(state, ""),
+                "explanation": states.explanation(delivery),
+                "remedy": screening.REMEDIES.get(delivery.reason, ""),
+                "rule": FrequencyCap.objects.filter(pk=rule_id).first(),
+                "address": states.masked(delivery.address, delivery.message.channel),
+                "text": sent_text.of(delivery),
+            },
+        )

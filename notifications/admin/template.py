@@ -1,0 +1,214 @@
+"""The template editor: the text, its variables, and beside it what real customers would read."""
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from customers import clock
+from customers.choices import Channel
+from notifications import rendering, text
+from notifications.admin import template_preview
+from notifications.admin.dialogs import ask, done
+from notifications.models import Template
+
+
+class TextWithVariables(UnfoldAdminTextareaWidget):
+    """A text area under a row of variables that are inserted by a click."""
+
+    template_name = "admin/notifications/template/text_with_variables.html"
+
+    def get_context(self, name, value, attrs):
+        """The variables a text may use, with what they mean."""
+        context = super().get_context(name, value, attrs)
+        context["variables"] = [
+            {"key": variable.key, "label": _(variable.label), "example": variable.example}
+            for variable in rendering.VARIABLES.values()
+        ]
+        context["default_form"] = '{{ name or "顾客" }}'
+        context["condition_form"] = "{% if city %} … {% endif %}"
+        return context
+
+
+class TemplateForm(forms.ModelForm):
+    """A template whose text is checked as the sender will read it."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Template
+        fields = ["name", "purpose", "channel", "signature", "body", "opt_out_wording"]
+        widgets = {"body": TextWithVariables(attrs={"rows": 8, "class": "hy-source", "maxlength": 2000})}
+
+    def clean_body(self) -> str:
+        """The text, or a sentence that names the place and the remedy."""
+        try:
+            return rendering.parse(self.cleaned_data["body"]).source
+        except rendering.Refused as refusal:
+            raise ValidationError(refusal.sentence(_)) from refusal
+
+    def clean_opt_out_wording(self) -> str:
+        """The wording; the usual one where the field was emptied, one that says how where it was changed."""
+        wording = self.cleaned_data["opt_out_wording"].strip()
+        if wording and not text.has_opt_out_wording(wording):
+            raise ValidationError(
+                _("Customers would not learn how to opt out. Write it like this: %(example)s.")
+                % {"example": text.DEFAULT_OPT_OUT}
+            )
+        return wording or text.DEFAULT_OPT_OUT
+
+    def clean(self) -> dict:
+        """Refuse to overwrite what somebody else saved since this page was opened."""
+        cleaned = super().clean()
+        if self.instance.pk:
+            stored = Template.objects.select_for_update().filter(pk=self.instance.pk).values_list("version", flat=True)
+            if cleaned.get("version") != stored.first():
+                raise ValidationError(
+                    _(
+                        "Somebody else saved this template while you were writing. Copy your text, open "
+                        "the page again and put it in."
+                    )
+                )
+        cleaned.pop("version", None)
+        return cleaned
+
+
+class ArchivedFilter(admin.SimpleListFilter):
+    """Templates in use, or those put away."""
+
+    title = gettext_lazy("Archive")
+    parameter_name = "archived"
+
+    def lookups(self, request, model_admin):
+        """The one choice beside the usual list."""
+        return [("yes", _("Archived"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        """Templates in use unless the archive is asked for."""
+        return queryset.filter(archived_at__isnull=self.value() != "yes")
+
+
+@admin.register(Template)
+class TemplateAdmin(ModelAdmin):
+    """Texts with variables."""
+
+    form = TemplateForm
+    change_form_template = "admin/notifications/template/change_form.html"
+    list_display = ["name", "said", "class_of_message", "signature", "length", "version", "updated_at"]
+    list_filter = ["purpose", "signature", ArchivedFilter]
+    list_filter_sheet = True
+    list_select_related = ["signature"]
+    search_fields = ["name", "body"]
+    warn_unsaved_form = True
+    compressed_fields = False
+    actions = None
+    actions_detail = ["archive", "restore"]
+    fieldsets = [
+        (None, {"fields": ["name", ("purpose", "signature"), "body", "opt_out_wording", "channel", "version"]}),
+    ]
+
+    class Media:
+        js = ["hongyan/template.js"]
+
+    def has_delete_permission(self, request, obj=None):
+        """Templates are archived: messages name them."""
+        return False
+
+    def get_form(self, request, obj=None, change=False, **options):
+        """The form; channels that no gateway carries yet are not offered."""
+        form = super().get_form(request, obj, change, **options)
+        if "channel" in form.base_fields:
+            form.base_fields["channel"].widget = forms.HiddenInput()
+            form.base_fields["channel"].initial = Channel.SMS.value
+            form.base_fields["signature"].widget.can_change_related = False
+            form.base_fields["signature"].widget.can_view_related = False
+            form.base_fields["opt_out_wording"].help_text = _(
+                "Put at the end of marketing and customer care by SMS, once; the law asks for it."
+            )
+        return form
+
+    def save_model(self, request, obj, form, change):
+        """Save under the next number, by which a stale page is known."""
+        obj.updated_at = clock.now()
+        if change:
+            obj.version = F("version") + 1
+        super().save_model(request, obj, form, change)
+        obj.refresh_from_db()
+
+    def get_urls(self) -> list[URLPattern]:
+        """The preview beside the usual pages."""
+        preview = path(
+            "preview/", self.admin_site.admin_view(require_POST(self.preview)), name="notifications_template_preview"
+        )
+        return [preview, *super().get_urls()]
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """What customers would read, as a fragment."""
+        return template_preview.show(request, is_allowed=self.has_view_permission(request))
+
+    def get_actions_detail(self, request, object_id):
+        """Archive what is in use, restore what is archived."""
+        offered = super().get_actions_detail(request, object_id)
+        is_archived = Template.objects.filter(pk=object_id, archived_at__isnull=False).exists()
+        hidden = "archive" if is_archived else "restore"
+        return [one for one in offered if not one.action_name.endswith(f"_{hidden}")]
+
+    @action(
+        description=gettext_lazy("Archive"),
+        icon="archive",
+        permissions=["change"],
+        dialog=ask(
+            gettext_lazy("Archive this template?"),
+            gettext_lazy("It is no longer offered for new campaigns. What was planned with it stays as it is."),
+            gettext_lazy("Archive"),
+        ),
+    )
+    def archive(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        """Put the template away."""
+        Template.objects.filter(pk=object_id, archived_at=None).update(archived_at=clock.now())
+        return done(request, self._page(object_id), said=_("The template is archived."))
+
+    @action(
+        description=gettext_lazy("Restore"),
+        icon="unarchive",
+        permissions=["change"],
+        dialog=ask(
+            gettext_lazy("Use this template again?"),
+            gettext_lazy("It is offered for new campaigns again."),
+            gettext_lazy("Restore"),
+        ),
+    )
+    def restore(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
+        """Take the template out of the archive."""
+        Template.objects.filter(pk=object_id).update(archived_at=None)
+        return done(request, self._page(object_id), said=_("The template can be used again."))
+
+    def _page(self, object_id: str) -> str:
+        return reverse("admin:notifications_template_change", args=[object_id])
+
+    @display(description=gettext_lazy("Text"))
+    def said(self, template: Template) -> SafeString:
+        """The beginning of the text."""
+        return format_html(
+            '<span class="hy-soft">{}</span>', text.cut(template.body, 56) + ("…" if len(template.body) > 56 else "")
+        )
+
+    @display(description=gettext_lazy("Class"), ordering="purpose")
+    def class_of_message(self, template: Template) -> SafeString:
+        """The class as a word in a pill."""
+        return format_html('<span class="hy-pill hy-pill-plain">{}</span>', template.get_purpose_display())
+
+    @display(description=gettext_lazy("Length of the template"))
+    def length(self, template: Template) -> str:
+        """Characters of the text as it stands, variables unfilled."""
+        return str(text.utf16_length(template.body))
