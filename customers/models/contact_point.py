@@ -5,8 +5,15 @@ from django.db.models import F, Q
 from django.db.models.functions import Right
 from django.utils.translation import gettext_lazy as _
 
+from customers import phone
 from customers.choices import Channel
 from customers.models.customer import Customer
+
+
+def masked(address: str) -> str:
+    """An address for people who need not know it: 138****8000, l****@example.com."""
+    name, at, domain = address.rpartition("@")
+    return f"{name[:1]}****@{domain}" if at else phone.mask(address)
 
 
 class ContactPoint(models.Model):
@@ -55,4 +62,4 @@ class ContactPoint(models.Model):
         ]
 
     def __str__(self):
-        return self.address
+        return masked(self.address)
