@@ -170,7 +170,7 @@ class Interpretation:
                     self._zeros.append(number)
                 self.reachable += 1
             else:
-                outcome = SKIP if reason in ("empty", "text") and _is_total(record) else INVALID
+                outcome = SKIP if _is_total(record) else INVALID
                 if outcome is SKIP:
                     reason = "total"
                 elif reason != "empty":

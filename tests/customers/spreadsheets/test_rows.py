@@ -84,7 +84,7 @@ def test_totals_and_notes_below_the_table_are_skipped(interpreted):
     read = interpreted(
         ["姓名", "手机号", "累计消费"],
         ["王", "13800138000", "5"],
-        ["合计", "", "5"],
+        ["合计", "1", "5"],
         ["备注：本表由系统导出", "", ""],
         ["共 1 条", "", ""],
         ["合计", "13900139000", "1"],
