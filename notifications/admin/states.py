@@ -1,5 +1,6 @@
 """How states, reasons and addresses of deliveries are shown."""
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -103,3 +104,8 @@ def masked(address: str, channel: str) -> str:
         return phone.mask(address)
     name, at, host = address.partition("@")
     return f"{name[:1]}***{at}{host}" if at else f"{address[:2]}***"
+
+
+def shown_address(address: str, channel: str, *, user: AbstractBaseUser) -> str:
+    """An address as this reader may see it: whole with the permission for that, else masked."""
+    return address if address and user.has_perm("customers.view_full_address") else masked(address, channel)
