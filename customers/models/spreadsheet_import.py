@@ -1,11 +1,16 @@
 """SpreadsheetImport, its rows, and what is remembered about a layout."""
 
+from datetime import datetime
+from uuid import UUID
+
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import ImportStatus, RowOutcome
+from customers.models.customer import Customer
 
 
 class LayoutMemory(models.Model):
@@ -23,13 +28,71 @@ class LayoutMemory(models.Model):
         return self.layout_key
 
 
+class SpreadsheetImportQuerySet(models.QuerySet):
+    """Questions about imports that have a name, and the steps from one status to the next."""
+
+    def unread(self):
+        """Uploads whose columns and first rows nobody has looked at yet."""
+        return self.filter(status=ImportStatus.UPLOADED, preview={})
+
+    def startable(self, now: datetime):
+        """Imports that wait, and those whose worker has gone quiet."""
+        lost = Q(status=ImportStatus.RUNNING, lease_until__lt=now)
+        return self.filter(Q(status=ImportStatus.QUEUED) | lost)
+
+    def abandoned(self, before: datetime):
+        """Files that nobody needs any more, but that still lie on the disk."""
+        kept = [ImportStatus.QUEUED, ImportStatus.RUNNING]
+        return self.exclude(stored_name="").exclude(status__in=kept).filter(created_at__lt=before)
+
+    def queue(self) -> int:
+        """Hand reviewed uploads to the workers; the second click finds none."""
+        return self.filter(status=ImportStatus.UPLOADED).update(status=ImportStatus.QUEUED)
+
+    def discard(self, now: datetime) -> int:
+        """Give up uploads that nobody imported, and forget the rows they showed."""
+        waiting = self.filter(status=ImportStatus.UPLOADED)
+        return waiting.update(status=ImportStatus.DISCARDED, preview={}, finished_at=now)
+
+    def refuse(self, sentence: str, now: datetime) -> int:
+        """Close uploads that cannot be read."""
+        waiting = self.filter(status=ImportStatus.UPLOADED)
+        return waiting.update(status=ImportStatus.REFUSED, error=sentence, preview={}, finished_at=now)
+
+    def lease(self, token: UUID, *, now: datetime, until: datetime) -> int:
+        """Take imports that may start; whoever comes second gets none."""
+        return self.startable(now).update(
+            status=ImportStatus.RUNNING,
+            lease_token=token,
+            lease_until=until,
+            attempts=F("attempts") + 1,
+            started_at=Coalesce("started_at", Value(now), output_field=models.DateTimeField()),
+        )
+
+    def leased(self, token: UUID):
+        """Imports that the holder of this token may still work on."""
+        return self.filter(status=ImportStatus.RUNNING, lease_token=token)
+
+    def finish(self, now: datetime) -> int:
+        """Close imports whose last row is in."""
+        running = self.filter(status=ImportStatus.RUNNING)
+        return running.update(status=ImportStatus.DONE, lease_until=None, preview={}, finished_at=now)
+
+    def fail(self, sentence: str, now: datetime) -> int:
+        """Close imports that cannot go on; what was imported so far stays."""
+        running = self.filter(status=ImportStatus.RUNNING)
+        return running.update(
+            status=ImportStatus.FAILED, error=sentence, lease_until=None, preview={}, finished_at=now
+        )
+
+
 class SpreadsheetImport(models.Model):
     """
     One uploaded customer file, from upload to result.
 
         uploaded ──▶ queued ──▶ running ──▶ done
            │ │                     ├──▶ failed
-           │ └──▶ discarded        └──▶ running (lease over: taken up again)
+           │ └──▶ discarded        └──▶ running (lease over: taken up again after the last whole chunk)
            └──▶ refused
     """
 
@@ -40,12 +103,14 @@ class SpreadsheetImport(models.Model):
     layout_key = models.CharField(_("layout"), max_length=64, blank=True)
     mapping = models.JSONField(_("mapping"), default=list, blank=True)
     declaration = models.JSONField(_("declared consent"), default=dict, blank=True)
+    preview = models.JSONField(_("preview"), default=dict, blank=True)
     notices = models.JSONField(_("notices"), default=list, blank=True)
     status = models.CharField(_("status"), max_length=9, choices=ImportStatus, default=ImportStatus.UPLOADED)
     error = models.TextField(_("error"), blank=True)
     rows_total = models.PositiveIntegerField(_("rows"), default=0)
     rows_done = models.PositiveIntegerField(_("rows done"), default=0)
     counts = models.JSONField(_("counts"), default=dict, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     lease_token = models.UUIDField(_("lease token"), null=True, blank=True)
     created_by = models.ForeignKey(
@@ -59,6 +124,9 @@ class SpreadsheetImport(models.Model):
     created_at = models.DateTimeField(_("uploaded at"))
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    blanked_at = models.DateTimeField(_("personal columns blanked at"), null=True, blank=True)
+
+    objects = SpreadsheetImportQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("import")
@@ -82,7 +150,7 @@ class SpreadsheetImport(models.Model):
 
 class ImportedRow(models.Model):
     """
-    One row of an imported file: staged by COPY, merged by a statement per table, kept for the result.
+    What became of one row of an imported file; written with the customers of its chunk, in one transaction.
 
     Personal columns are blanked when the result is no longer needed (30 days).
     """
@@ -97,21 +165,42 @@ class ImportedRow(models.Model):
         verbose_name=_("import"),
     )
     number = models.PositiveIntegerField(_("row"))
+    name = models.CharField(_("name"), max_length=60, blank=True, default="")
     phone = models.CharField(_("phone"), max_length=11, blank=True, default="")
     email = models.CharField(_("e-mail"), max_length=254, blank=True, default="")
     external_id = models.CharField(_("number in the shop's own system"), max_length=100, blank=True, default="")
-    values = models.JSONField(_("values"), default=dict, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=9, choices=RowOutcome)
     reason = models.CharField(_("reason"), max_length=20, blank=True, default="")
+    duplicate_of = models.PositiveIntegerField(_("same customer as row"), null=True, blank=True)
     problems = models.JSONField(_("problems"), default=list, blank=True)
-    outcome = models.CharField(_("outcome"), max_length=9, choices=RowOutcome, blank=True, default="")
     opt_out_kept = models.BooleanField(_("opt-out kept"), default=False)
-    customer_id = models.BigIntegerField(_("customer"), null=True, blank=True)
+    customer = models.ForeignKey(
+        Customer,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("customer"),
+    )
 
     class Meta:
         verbose_name = _("imported row")
         verbose_name_plural = _("imported rows")
         constraints = [
             models.UniqueConstraint(fields=["spreadsheet_import", "number"], name="imported_row_is_listed_once"),
+            models.CheckConstraint(name="imported_row_has_an_outcome", condition=Q(outcome__in=RowOutcome.values)),
+        ]
+        indexes = [
+            # The result page's lists of rows that want attention, few among many.
+            models.Index(
+                fields=["spreadsheet_import", "number"],
+                name="imported_row_wants_attention",
+                condition=Q(outcome__in=[RowOutcome.DUPLICATE, RowOutcome.REJECTED])
+                | ~Q(reason="")
+                | Q(opt_out_kept=True),
+            ),
         ]
 
     def __str__(self):

@@ -1,0 +1,38 @@
+"""The customers app's work in the background: reading and importing files, and forgetting them in time."""
+
+import logging
+
+from customers import clock
+from customers.models import SpreadsheetImport
+from customers.services import imports
+
+logger = logging.getLogger(__name__)
+
+
+def read_upload(*, import_id: int) -> dict[str, int]:
+    """Read a large uploaded file for its review page."""
+    imported = SpreadsheetImport.objects.unread().filter(pk=import_id).first()
+    if not imported:
+        return {"rows": 0}
+    imports.read(imported, now=clock.now())
+    return {"rows": imported.rows_total}
+
+
+def run_import(*, import_id: int) -> dict[str, int]:
+    """Import the rows of one queued file."""
+    return imports.run(import_id, now=clock.now)
+
+
+def run_imports() -> dict[str, int]:
+    """Take up every file that waits, or whose worker has died; the timetable calls this when no ring was heard."""
+    done: dict[str, int] = {}
+    for import_id in SpreadsheetImport.objects.unread().values_list("pk", flat=True):
+        done["read"] = done.get("read", 0) + bool(read_upload(import_id=import_id)["rows"])
+    for import_id in SpreadsheetImport.objects.startable(clock.now()).order_by("pk").values_list("pk", flat=True):
+        done["imported"] = done.get("imported", 0) + bool(run_import(import_id=import_id))
+    return done
+
+
+def purge_uploads() -> dict[str, int]:
+    """Delete abandoned uploads, and blank the personal columns of old results."""
+    return imports.purge(clock.now())

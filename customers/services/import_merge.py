@@ -1,0 +1,197 @@
+"""Merges planned rows into customers, addresses, tags, tiers and consents: a statement per table."""
+
+from collections import Counter
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db.backends.utils import CursorWrapper
+
+from customers.services import file_consent
+
+# Two files that hold the same new customer must not both create it.
+ONE_FILE_AT_A_TIME = 0x496D706F7274
+
+NEW_TIERS = """
+INSERT INTO customers_tier (name, rank)
+SELECT DISTINCT staged.tier, 0 FROM staged_row staged JOIN planned_row planned USING (number)
+WHERE staged.tier <> '' AND planned.outcome IN ('created', 'matched')
+  AND NOT EXISTS (SELECT FROM customers_tier known WHERE known.name = staged.tier)
+ON CONFLICT (name) DO NOTHING
+"""
+
+NEW_TAGS = """
+INSERT INTO customers_tag (name)
+SELECT DISTINCT given.name
+FROM staged_row staged JOIN planned_row planned USING (number) CROSS JOIN LATERAL unnest(staged.tags) AS given (name)
+WHERE planned.outcome IN ('created', 'matched')
+  AND NOT EXISTS (SELECT FROM customers_tag known WHERE known.name = given.name)
+ON CONFLICT (name) DO NOTHING
+"""
+
+CREATE_CUSTOMERS = """
+INSERT INTO customers_customer (
+    id, name, gender, birth_year, birth_month, birth_day, tier_id, city, province, external_id, note,
+    created_at, updated_at
+)
+SELECT planned.customer_id, staged.name, staged.gender, staged.birth_year, staged.birth_month, staged.birth_day,
+       tier.id, staged.city, staged.province,
+       CASE WHEN planned.keeps_external_id THEN staged.external_id ELSE '' END, staged.note, %(now)s, %(now)s
+FROM planned_row planned
+JOIN staged_row staged USING (number)
+LEFT JOIN customers_tier tier ON tier.name = staged.tier
+WHERE planned.outcome = 'created'
+ORDER BY planned.number
+"""
+
+UPDATE_CUSTOMERS = """
+UPDATE customers_customer target SET
+    name = coalesce(nullif(staged.name, ''), target.name),
+    gender = coalesce(nullif(staged.gender, ''), target.gender),
+    birth_year = CASE
+        WHEN staged.birth_month IS NULL THEN target.birth_year
+        WHEN staged.birth_year IS NOT NULL THEN staged.birth_year
+        WHEN (staged.birth_month, staged.birth_day) = (target.birth_month, target.birth_day) THEN target.birth_year
+    END,
+    birth_month = coalesce(staged.birth_month, target.birth_month),
+    birth_day = coalesce(staged.birth_day, target.birth_day),
+    tier_id = coalesce(tier.id, target.tier_id),
+    province = coalesce(nullif(staged.province, ''), target.province),
+    city = coalesce(nullif(staged.city, ''), target.city),
+    note = coalesce(nullif(staged.note, ''), target.note),
+    external_id = CASE WHEN planned.keeps_external_id THEN staged.external_id ELSE target.external_id END,
+    updated_at = %(now)s
+FROM changed_customer changed
+JOIN planned_row planned ON planned.customer_id = changed.customer_id AND planned.outcome = 'matched'
+JOIN staged_row staged USING (number)
+LEFT JOIN customers_tier tier ON tier.name = staged.tier
+WHERE target.id = changed.customer_id
+"""
+
+# The file's address takes the first place; the old one stays listed, so that replies to it are still understood.
+SECOND_PLACE = """
+UPDATE customers_contactpoint point SET is_primary = false
+FROM missing_point missing
+WHERE point.customer_id = missing.customer_id AND point.channel = missing.channel AND point.is_primary
+"""
+
+ADD_POINTS = """
+INSERT INTO customers_contactpoint (customer_id, channel, address, is_primary, created_at)
+SELECT customer_id, channel, address, true, %(now)s FROM missing_point
+UNION ALL
+SELECT planned.customer_id, given.channel, given.address, true, %(now)s
+FROM planned_row planned
+JOIN staged_row staged USING (number)
+CROSS JOIN LATERAL (VALUES ('sms', staged.phone), ('email', staged.email)) AS given (channel, address)
+WHERE planned.outcome = 'created' AND given.address <> ''
+"""
+
+ADD_TAGS = """
+INSERT INTO customers_customertag (customer_id, tag_id)
+SELECT missing.customer_id, tag.id FROM missing_tag missing JOIN customers_tag tag ON tag.name = missing.tag
+ON CONFLICT (customer_id, tag_id) DO NOTHING
+"""
+
+# Apart from the statement above, because looking for conflicts costs a third, and a new customer has none.
+TAG_THE_NEW = """
+INSERT INTO customers_customertag (customer_id, tag_id)
+SELECT planned.customer_id, tag.id
+FROM planned_row planned
+JOIN staged_row staged USING (number)
+CROSS JOIN LATERAL unnest(staged.tags) AS given (name)
+JOIN customers_tag tag ON tag.name = given.name
+WHERE planned.outcome = 'created'
+"""
+
+MERGE = (
+    *(NEW_TIERS, NEW_TAGS, CREATE_CUSTOMERS, UPDATE_CUSTOMERS),
+    *(SECOND_PLACE, ADD_POINTS, ADD_TAGS, TAG_THE_NEW),
+)
+
+# A known customer is updated if anything about it changes; shared by the preview and the import.
+OUTCOME = """CASE WHEN planned.outcome <> 'matched' THEN planned.outcome
+    WHEN touched.customer_id IS NULL THEN 'unchanged' ELSE 'updated' END"""
+TOUCHED = """
+LEFT JOIN (
+    SELECT customer_id FROM changed_customer
+    UNION SELECT customer_id FROM missing_point
+    UNION SELECT customer_id FROM missing_tag
+    UNION SELECT customer_id FROM consent_wish WHERE effect IN ('grant', 'withdraw')
+) touched ON touched.customer_id = planned.customer_id AND planned.outcome = 'matched'
+"""
+
+KEEP_ROWS = f"""
+INSERT INTO customers_importedrow (
+    spreadsheet_import_id, number, name, phone, email, external_id, outcome, reason, duplicate_of, problems,
+    opt_out_kept, customer_id
+)
+SELECT %(import)s, staged.number, staged.name, staged.phone, staged.email, staged.external_id,
+       {OUTCOME},
+       staged.reason, planned.duplicate_of,
+       CASE WHEN staged.external_id <> '' AND NOT planned.keeps_external_id
+                 AND planned.outcome IN ('created', 'matched')
+            THEN staged.problems
+                || jsonb_build_object('column', '', 'cell', staged.external_id, 'code', 'number_taken')
+            ELSE staged.problems END,
+       kept.number IS NOT NULL, planned.customer_id
+FROM staged_row staged
+JOIN planned_row planned USING (number)
+{TOUCHED}LEFT JOIN (SELECT DISTINCT number FROM consent_wish WHERE effect = 'kept') kept ON kept.number = staged.number
+ORDER BY staged.number
+"""
+
+TAKE = """
+INSERT INTO taken_customer (customer_id, number)
+SELECT customer_id, number FROM planned_row WHERE outcome IN ('created', 'matched')
+"""
+
+TAKEN_BEFORE = """
+INSERT INTO taken_customer (customer_id, number)
+SELECT customer_id, number FROM customers_importedrow
+WHERE spreadsheet_import_id = %s AND outcome IN ('created', 'updated', 'unchanged')
+"""
+
+COUNT = f"""
+SELECT {OUTCOME},
+       CASE WHEN planned.outcome IN ('created', 'matched', 'rejected') THEN staged.reason ELSE '' END,
+       count(*)
+FROM staged_row staged
+JOIN planned_row planned USING (number)
+{TOUCHED}GROUP BY 1, 2
+"""
+
+COUNT_WISHES = """
+SELECT effect, count(DISTINCT number) FROM consent_wish WHERE effect <> '' GROUP BY effect
+"""
+
+
+class File(NamedTuple):
+    """What all chunks of one import share."""
+
+    import_id: int
+    evidence: file_consent.FileEvidence
+
+
+def write(cursor: CursorWrapper, file: File, *, now: datetime) -> None:
+    """Write a planned chunk; the caller's transaction makes it all or nothing."""
+    values = {"now": now, "import": file.import_id}
+    for statement in MERGE:
+        cursor.execute(statement, values)
+    file_consent.close_or_pass_gate(cursor)
+    file_consent.wish(cursor, file.evidence)
+    file_consent.take(cursor, file.evidence, now=now)
+    cursor.execute(KEEP_ROWS, values)
+    cursor.execute(TAKE)
+
+
+def counts(cursor: CursorWrapper) -> Counter[str]:
+    """Count the rows of the chunk by outcome, by reason (`reason:masked`) and by what became of consent."""
+    found: Counter[str] = Counter()
+    cursor.execute(COUNT)
+    for outcome, reason, count in cursor.fetchall():
+        found[outcome] += count
+        if reason:
+            found[f"{outcome}:{reason}"] += count
+    cursor.execute(COUNT_WISHES)
+    for effect, count in cursor.fetchall():
+        found[f"consent:{effect}"] += count
+    return found

@@ -1,0 +1,238 @@
+"""Stages rows of a file in temporary tables and plans, in a handful of statements, what each of them will change."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from django.db.backends.utils import CursorWrapper
+
+from customers.spreadsheets.rows import SKIP, Row
+
+# What the columns of a customer hold; longer text is left out of the customer and told as a problem of the row.
+LONGEST_NAME = 60
+LONGEST_TIER = 30
+
+# Temporary, because they need no log and no cleaning up: they are empty after each transaction.
+TABLES = """
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_row (
+    number integer, phone text, email text, external_id text, name text, gender text,
+    birth_year smallint, birth_month smallint, birth_day smallint,
+    tier text, tags text[], province text, city text, note text,
+    sms_wish text, email_wish text, reason text, problems jsonb
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS planned_row (
+    number integer, outcome text, customer_id bigint, duplicate_of integer, keeps_external_id boolean
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS changed_customer (customer_id bigint) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS missing_point (
+    customer_id bigint, channel text, address text
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS missing_tag (customer_id bigint, tag text) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS consent_wish (
+    number integer, customer_id bigint, channel text, purpose text, wish text, effect text
+) ON COMMIT DELETE ROWS;
+-- Customers that an earlier chunk of the same file has taken.
+CREATE TEMPORARY TABLE IF NOT EXISTS taken_customer (customer_id bigint PRIMARY KEY, number integer);
+TRUNCATE staged_row, planned_row, changed_customer, missing_point, missing_tag, consent_wish, taken_customer;
+"""
+
+STAGE = """
+COPY staged_row (
+    number, phone, email, external_id, name, gender, birth_year, birth_month, birth_day,
+    tier, tags, province, city, note, sms_wish, email_wish, reason, problems
+) FROM STDIN
+"""
+
+# A row is known by its phone; without one by its e-mail address; without that by the shop's own number.
+PLAN = """
+WITH by_phone AS (
+    SELECT number, phone, email, external_id,
+           CASE WHEN phone <> '' THEN min(number) OVER (PARTITION BY phone) ELSE number END AS first_with_phone
+    FROM staged_row
+), keyed AS (
+    SELECT number, phone, email, external_id,
+           CASE WHEN phone <> '' THEN first_with_phone
+                WHEN email <> '' THEN min(number) FILTER (WHERE number = first_with_phone) OVER (PARTITION BY email)
+                WHEN external_id <> ''
+                    THEN min(number) FILTER (WHERE number = first_with_phone) OVER (PARTITION BY external_id)
+           END AS first_number
+    FROM by_phone
+), candidate AS (
+    SELECT keyed.number, point.customer_id, 1 AS strength, point.is_primary
+    FROM keyed JOIN customers_contactpoint point ON point.address = keyed.phone AND point.channel = 'sms'
+    WHERE keyed.phone <> '' AND keyed.number = keyed.first_number
+    UNION ALL
+    SELECT keyed.number, point.customer_id, 2, point.is_primary
+    FROM keyed JOIN customers_contactpoint point ON point.address = keyed.email AND point.channel = 'email'
+    WHERE keyed.email <> '' AND keyed.number = keyed.first_number AND (
+        keyed.phone = '' OR NOT EXISTS (
+            SELECT FROM customers_contactpoint other
+            WHERE other.customer_id = point.customer_id AND other.channel = 'sms'
+        )
+    )
+    UNION ALL
+    SELECT keyed.number, customer.id, 3, true
+    FROM keyed JOIN customers_customer customer
+        ON customer.external_id = keyed.external_id AND customer.external_id <> ''
+    WHERE keyed.external_id <> '' AND keyed.number = keyed.first_number
+), best AS (
+    SELECT DISTINCT ON (candidate.number) candidate.number, candidate.customer_id, candidate.strength
+    FROM candidate JOIN customers_customer customer ON customer.id = candidate.customer_id
+    WHERE customer.erased_at IS NULL
+    ORDER BY candidate.number, candidate.strength, candidate.is_primary DESC, candidate.customer_id
+), claim AS (
+    SELECT best.*, coalesce(taken.number, min(best.number) OVER (PARTITION BY best.customer_id)) AS holder
+    FROM best LEFT JOIN taken_customer taken ON taken.customer_id = best.customer_id
+), foremost AS MATERIALIZED (
+    SELECT keyed.number, keyed.external_id, claim.holder, decision.outcome,
+           CASE decision.outcome WHEN 'created' THEN nextval('customers_customer_id_seq')
+                ELSE claim.customer_id END AS customer_id
+    FROM keyed LEFT JOIN claim ON claim.number = keyed.number
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN claim.holder IS NULL THEN 'created'
+                    WHEN claim.holder = keyed.number THEN 'matched'
+                    -- Two rows of one customer by e-mail or number, each with a phone of its own, are two people.
+                    WHEN keyed.phone <> '' AND claim.strength > 1 THEN 'created'
+                    ELSE 'duplicate' END AS outcome
+    ) decision
+    WHERE keyed.number = keyed.first_number
+), owner AS (
+    SELECT candidate.number, candidate.customer_id FROM candidate WHERE strength = 3
+), bearer AS (
+    SELECT foremost.number,
+           foremost.external_id <> '' AND (owner.customer_id IS NULL OR owner.customer_id = foremost.customer_id)
+           AND foremost.number = min(foremost.number) FILTER (WHERE foremost.outcome <> 'duplicate')
+               OVER (PARTITION BY foremost.external_id) AS keeps_external_id
+    FROM foremost LEFT JOIN owner ON owner.number = foremost.number
+)
+INSERT INTO planned_row (number, outcome, customer_id, duplicate_of, keeps_external_id)
+SELECT foremost.number, foremost.outcome, foremost.customer_id,
+       CASE foremost.outcome WHEN 'duplicate' THEN foremost.holder END, bearer.keeps_external_id
+FROM foremost JOIN bearer USING (number)
+UNION ALL
+SELECT keyed.number, 'duplicate', foremost.customer_id, keyed.first_number, false
+FROM keyed JOIN foremost ON foremost.number = keyed.first_number WHERE keyed.number <> keyed.first_number
+UNION ALL
+SELECT keyed.number, 'rejected', NULL, NULL, false FROM keyed WHERE keyed.first_number IS NULL
+"""
+
+# An empty cell leaves what is known; a birthday without its year keeps the year that is known.
+DIFFERENCES = """
+    (staged.name <> '' AND customer.name <> staged.name)
+    OR (staged.gender <> '' AND customer.gender <> staged.gender)
+    OR (staged.birth_month, staged.birth_day) IS DISTINCT FROM (customer.birth_month, customer.birth_day)
+       AND staged.birth_month IS NOT NULL
+    OR staged.birth_year IS DISTINCT FROM customer.birth_year AND staged.birth_year IS NOT NULL
+    OR (staged.tier <> '' AND tier.name IS DISTINCT FROM staged.tier)
+    OR (staged.province <> '' AND customer.province <> staged.province)
+    OR (staged.city <> '' AND customer.city <> staged.city)
+    OR (staged.note <> '' AND customer.note <> staged.note)
+    OR (planned.keeps_external_id AND customer.external_id <> staged.external_id)
+"""
+
+CHANGED = f"""
+INSERT INTO changed_customer (customer_id)
+SELECT customer.id
+FROM planned_row planned
+JOIN staged_row staged USING (number)
+JOIN customers_customer customer ON customer.id = planned.customer_id
+LEFT JOIN customers_tier tier ON tier.id = customer.tier_id
+WHERE planned.outcome = 'matched' AND ({DIFFERENCES})
+"""
+
+MISSING_POINTS = """
+INSERT INTO missing_point (customer_id, channel, address)
+SELECT planned.customer_id, given.channel, given.address
+FROM planned_row planned
+JOIN staged_row staged USING (number)
+CROSS JOIN LATERAL (VALUES ('sms', staged.phone), ('email', staged.email)) AS given (channel, address)
+WHERE planned.outcome = 'matched' AND given.address <> '' AND NOT EXISTS (
+    SELECT FROM customers_contactpoint point
+    WHERE point.customer_id = planned.customer_id AND point.channel = given.channel AND point.address = given.address
+)
+"""
+
+MISSING_TAGS = """
+INSERT INTO missing_tag (customer_id, tag)
+SELECT DISTINCT planned.customer_id, given.name
+FROM planned_row planned
+JOIN staged_row staged USING (number)
+CROSS JOIN LATERAL unnest(staged.tags) AS given (name)
+WHERE planned.outcome = 'matched' AND NOT EXISTS (
+    SELECT FROM customers_customertag held JOIN customers_tag tag ON tag.id = held.tag_id
+    WHERE held.customer_id = planned.customer_id AND tag.name = given.name
+)
+"""
+
+
+class Staged(NamedTuple):
+    """How many rows were staged, and the number of the last one read."""
+
+    count: int
+    last_number: int
+
+
+def prepare(cursor: CursorWrapper) -> None:
+    """Create the temporary tables of this connection, or empty them."""
+    cursor.execute(TABLES)
+
+
+def stage(cursor: CursorWrapper, rows: Iterable[Row]) -> Staged:
+    """Send rows to PostgreSQL; lines of totals and notes are no customers and are left out."""
+    count = number = 0
+    with cursor.copy(STAGE) as copy:
+        for values in _lines(rows):
+            copy.write_row(values)
+            count, number = count + 1, values[0]
+    return Staged(count, number)
+
+
+def plan(cursor: CursorWrapper) -> None:
+    """Decide for each staged row whether it is new, known, a duplicate or rejected, and what it would change."""
+    cursor.execute("ANALYZE staged_row (number, phone, email, external_id)")
+    cursor.execute(PLAN)
+    cursor.execute("ANALYZE planned_row (number, outcome, customer_id)")
+    cursor.execute(CHANGED)
+    cursor.execute(MISSING_POINTS)
+    cursor.execute(MISSING_TAGS)
+
+
+def _lines(rows: Iterable[Row]) -> Iterator[tuple]:
+    """The rows as the staging table wants them."""
+    for row in rows:
+        if row.outcome == SKIP:
+            continue
+        problems = row.problems
+        name, tier = row.name, row.tier
+        if len(name) > LONGEST_NAME:
+            name, problems = "", (*problems, ("", name, "too_long"))
+        if len(tier) > LONGEST_TIER:
+            tier, problems = "", (*problems, ("", tier, "too_long"))
+        born = row.birthday_text
+        yield (
+            row.number,
+            row.phone or "",
+            row.email,
+            row.external_id,
+            name,
+            row.gender,
+            int(born[:4]) if len(born) == 10 else None,
+            int(born[-5:-3]) if born else None,
+            int(born[-2:]) if born else None,
+            tier,
+            list(row.tags),
+            row.province,
+            row.city,
+            row.note,
+            row.sms_consent,
+            row.email_consent,
+            "" if row.phone else row.reason,
+            json.dumps(describe(problems), ensure_ascii=False) if problems else "[]",
+        )
+
+
+def describe(problems: Iterable[tuple[str, object, str]]) -> list[dict[str, str]]:
+    """The problems of a row as they are kept: column, what stood in the cell, and the reason's code."""
+    return [
+        {"column": header, "cell": str(cell).replace("\0", "")[:80], "code": code} for header, cell, code in problems
+    ]

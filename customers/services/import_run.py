@@ -1,0 +1,161 @@
+"""Carries out an import chunk by chunk, each one transaction: a killed worker's successor goes on behind the last."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.db.models import Max
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from customers import clock as shop_clock
+from customers.models import SpreadsheetImport
+from customers.services import import_columns, import_merge, import_plan
+from customers.services.file_consent import Declaration, FileEvidence
+from customers.spreadsheets import reader, rows
+from customers.spreadsheets.layouts import Column
+from customers.spreadsheets.rows import Row
+
+logger = logging.getLogger(__name__)
+
+# One chunk takes about a second: so often the progress bar moves, and so long an opt-out may have to wait.
+CHUNK_ROWS = 10_000
+LEASE = timedelta(minutes=2)
+# A file that stopped three workers would stop the fourth.
+ATTEMPTS = 3
+
+Clock = Callable[[], datetime]
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the import over; this one writes nothing more."""
+
+
+def run(import_id: int, *, path: Path, clock: Clock, observe: Callable[[Row], None] | None = None) -> dict[str, int]:
+    """
+    Import the rows of a queued file that are not in yet, and return the counts of all its rows.
+
+    Returns {} where there is nothing to do: another worker is at it, or was faster. Raises what stopped it; the next
+    call goes on after the last whole chunk.
+    """
+    token, now = uuid4(), clock()
+    if not SpreadsheetImport.objects.filter(pk=import_id).lease(token, now=now, until=now + LEASE):
+        return {}
+    leased = SpreadsheetImport.objects.filter(pk=import_id).leased(token)
+    imported = leased.get()
+    if imported.attempts > ATTEMPTS:
+        leased.fail(
+            _("The import stopped %(times)d times and was given up.") % {"times": ATTEMPTS} + _go_on(), clock()
+        )
+        return {}
+    try:
+        _import_rows(imported, path, token, clock=clock, observe=observe)
+    except LeaseLost:
+        logger.warning("Import %s was taken over by another worker.", import_id)
+        return {}
+    except reader.Unreadable as refusal:
+        leased.fail(sentence(refusal) + (_go_on() if imported.rows_done else ""), clock())
+        path.unlink(missing_ok=True)
+        return {}
+    except BaseException:
+        # The next worker need not wait for the end of the lease.
+        leased.update(lease_until=clock())
+        raise
+    return _finish(imported, leased, path, clock())
+
+
+def evidence_of(imported: SpreadsheetImport) -> FileEvidence:
+    """What the evidence of this import's consents will say."""
+    wordings = {}
+    for column in import_columns.from_json(imported.mapping):
+        if column.field in ("consent", "sms_consent", "email_consent"):
+            said = f"{imported.file_name}: “{column.header}”"
+            for channel in ("sms", "email") if column.field == "consent" else (column.field.removesuffix("_consent"),):
+                wordings[channel] = said if column.field != "consent" else wordings.get(channel, said)
+    declared = imported.declaration
+    declaration = Declaration()
+    if declared:
+        declaration = Declaration(
+            channels=declared["channels"],
+            purposes=declared["purposes"],
+            wording=f"{declared['place']}: {declared['wording']}",
+            happened_at=parse_datetime(declared["happened_at"]),
+            by=get_user_model().objects.get(pk=declared["by"]),
+        )
+    return FileEvidence(import_id=imported.pk, by=imported.created_by, wordings=wordings, declaration=declaration)
+
+
+def sentence(refusal: reader.Unreadable) -> str:
+    """A refusal in the reader's language."""
+    return _(refusal.message) % refusal.values if refusal.values else _(refusal.message)
+
+
+def _go_on() -> str:
+    """What to do after an import that stopped halfway."""
+    return " " + _("The rows imported so far stay. Upload the file again: they will come out as unchanged.")
+
+
+def _import_rows(
+    imported: SpreadsheetImport, path: Path, token: UUID, *, clock: Clock, observe: Callable[[Row], None] | None
+) -> None:
+    columns: list[Column] = import_columns.from_json(imported.mapping)
+    file = import_merge.File(imported.pk, evidence_of(imported))
+    done_up_to = imported.rows.aggregate(last=Max("number"))["last"] or 0
+    with connection.cursor() as cursor:
+        import_plan.prepare(cursor)
+        if done_up_to:
+            cursor.execute(import_merge.TAKEN_BEFORE, [imported.pk])
+    with reader.open_sheet(path, imported.file_name) as sheet:
+        interpretation = rows.interpret(sheet, columns, today=shop_clock.shop_date(imported.created_at))
+        waiting = _after(interpretation, done_up_to, observe)
+        for first in waiting:
+            _import_chunk(file, chain([first], islice(waiting, CHUNK_ROWS - 1)), token, now=clock())
+
+
+def _after(interpretation: Iterator[Row], number: int, observe: Callable[[Row], None] | None) -> Iterator[Row]:
+    """The rows below those that an earlier attempt has merged."""
+    for row in interpretation:
+        if observe:
+            observe(row)
+        if row.number > number:
+            yield row
+
+
+def _import_chunk(file: import_merge.File, chunk: Iterator[Row], token: UUID, *, now: datetime) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '32MB'")
+        staged = import_plan.stage(cursor, chunk)
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [import_merge.ONE_FILE_AT_A_TIME])
+        import_plan.plan(cursor)
+        import_merge.write(cursor, file, now=now)
+        _record_progress(file.import_id, token, staged.count, import_merge.counts(cursor), now=now)
+
+
+def _record_progress(import_id: int, token: UUID, count: int, counts: Counter[str], *, now: datetime) -> None:
+    """Add the chunk to the import's numbers; raises LeaseLost, and undoes the chunk, if the lease is another's."""
+    leased = SpreadsheetImport.objects.filter(pk=import_id).leased(token)
+    imported = leased.select_for_update().first()
+    if not imported:
+        raise LeaseLost
+    leased.update(
+        rows_done=imported.rows_done + count,
+        rows_total=max(imported.rows_total, imported.rows_done + count),
+        counts=Counter(imported.counts) + counts,
+        lease_until=now + LEASE,
+    )
+
+
+def _finish(imported: SpreadsheetImport, leased, path: Path, now: datetime) -> dict[str, int]:
+    if not leased.finish(now):
+        return {}
+    import_columns.remember(imported.layout_key, import_columns.from_json(imported.mapping), now=now)
+    path.unlink(missing_ok=True)
+    SpreadsheetImport.objects.filter(pk=imported.pk).update(stored_name="")
+    imported.refresh_from_db()
+    return imported.counts

@@ -1,0 +1,257 @@
+"""The life of an uploaded customer file: stored, read, reviewed, started, discarded, and forgotten in time."""
+
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from customers import clock
+from customers.choices import CONSENT_PURPOSES, Channel, ImportStatus
+from customers.models import ImportedRow, SpreadsheetImport
+from customers.services import import_columns, import_preview, import_run
+from customers.spreadsheets import reader
+
+logger = logging.getLogger(__name__)
+
+# Larger files are read by a worker, so that no page makes its reader wait for more than a second or two.
+READ_AT_ONCE_BYTES = 1_500_000
+# An upload holds people's data: what nobody imported within the hour is deleted.
+ABANDONED_AFTER = timedelta(hours=1)
+# So long staff may look up what became of a row; the customers themselves stay.
+ROWS_KEPT_FOR = timedelta(days=30)
+DECLARABLE_CHANNELS = (Channel.SMS, Channel.EMAIL)
+LONGEST_DECLARATION = 2000
+
+
+class CannotImport(Exception):
+    """A file or a click that leads nowhere; the text is a sentence for staff."""
+
+
+def upload(
+    chunks: Iterable[bytes], *, file_name: str, by: AbstractBaseUser | None, now: datetime
+) -> SpreadsheetImport:
+    """
+    Store a file under a name that nobody can guess, for its owner alone.
+
+    Raises CannotImport when it is too large.
+    """
+    stored_name = secrets.token_hex(16)
+    path = _place(stored_name)
+    digest, size = hashlib.sha256(), 0
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > settings.UPLOAD_MAX_BYTES:
+                    limit = settings.UPLOAD_MAX_BYTES // 1024 // 1024
+                    raise CannotImport(
+                        _("The file is larger than %(limit)d MB; split it into several.") % {"limit": limit}
+                    )
+                digest.update(chunk)
+                handle.write(chunk)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return SpreadsheetImport.objects.create(
+        file_name=_displayable(file_name),
+        stored_name=stored_name,
+        sha256=digest.hexdigest(),
+        size=size,
+        created_by=by,
+        created_at=now,
+    )
+
+
+def read(imported: SpreadsheetImport, *, now: datetime) -> None:
+    """Read an uploaded file and keep what its review page shows; a file that cannot be read is refused."""
+    columns = import_columns.from_json(imported.mapping) or None
+    evidence = import_run.evidence_of(imported)
+    try:
+        analysis = import_preview.analyze(
+            path_of(imported), imported.file_name, now=now, columns=columns, evidence=evidence
+        )
+    except reader.Unreadable as refusal:
+        SpreadsheetImport.objects.filter(pk=imported.pk).refuse(import_run.sentence(refusal), now)
+        _delete_file(imported)
+    else:
+        SpreadsheetImport.objects.filter(pk=imported.pk, status=ImportStatus.UPLOADED).update(
+            layout_key=analysis.layout_key,
+            mapping=import_columns.to_json(analysis.columns),
+            notices=analysis.notices,
+            preview=analysis.to_json(),
+            rows_total=analysis.rows,
+        )
+    imported.refresh_from_db()
+
+
+def is_quickly_read(imported: SpreadsheetImport) -> bool:
+    """Whether a page may read the file itself."""
+    return imported.size <= READ_AT_ONCE_BYTES
+
+
+def review(
+    imported: SpreadsheetImport,
+    *,
+    fields: Mapping[int, str | None],
+    declaration: dict[str, Any],
+) -> bool:
+    """
+    Keep the columns and the declaration that staff chose; returns whether the numbers of the preview still hold.
+
+    Raises CannotMap for columns that do not fit, CannotImport when the file is no longer waiting.
+    """
+    if not imported.mapping:
+        raise CannotImport(_("The file is still being read; wait a moment."))
+    kept = import_columns.from_json(imported.mapping)
+    columns = import_columns.choose([column.header for column in kept], fields, kept=kept)
+    still_holds = [column.field for column in columns] == [column.field for column in kept]
+    still_holds = still_holds and _scope(declaration) == _scope(imported.declaration)
+    values: dict[str, Any] = {"mapping": import_columns.to_json(columns), "declaration": declaration}
+    if not still_holds:
+        values["preview"] = {}
+    if not SpreadsheetImport.objects.filter(pk=imported.pk, status=ImportStatus.UPLOADED).update(**values):
+        raise CannotImport(_("This file is no longer waiting for a review; nothing was changed."))
+    imported.refresh_from_db()
+    return still_holds
+
+
+def declare(
+    *,
+    channels: Iterable[str],
+    purposes: Iterable[str],
+    place: str,
+    given_on: date | None,
+    wording: str,
+    by: AbstractBaseUser,
+    now: datetime,
+) -> dict[str, Any]:
+    """
+    Make the declaration that a file's customers agreed; {} when no channel is declared.
+
+    Raises CannotImport when something that the evidence needs is missing, or the person may not declare.
+    """
+    channels, purposes = list(channels), list(purposes)
+    if not channels:
+        return {}
+    if not by.has_perm("customers.declare_consent"):
+        raise CannotImport(_("You may not declare consent for a file; ask the owner of the shop."))
+    if not set(channels) <= set(DECLARABLE_CHANNELS) or not set(purposes) <= set(CONSENT_PURPOSES):
+        raise CannotImport(_("This page no longer fits the file. Nothing was saved; reload it."))
+    place, wording = place.replace("\0", "").strip(), wording.replace("\0", "").strip()
+    if not (purposes and place and wording and given_on):
+        raise CannotImport(_("To declare consent, say for what, where, when and in what words the customers agreed."))
+    if given_on > clock.shop_date(now):
+        raise CannotImport(_("The day on which the customers agreed lies in the future; correct it."))
+    happened_at = datetime.combine(given_on, time(), tzinfo=clock.shop_zone())
+    return {
+        "channels": sorted(channels),
+        "purposes": sorted(purposes),
+        "place": place[:200],
+        "given_on": given_on.isoformat(),
+        "happened_at": happened_at.isoformat(),
+        "wording": wording[:LONGEST_DECLARATION],
+        "by": by.pk,
+        "by_name": by.get_full_name() or by.get_username(),
+    }
+
+
+def start(imported: SpreadsheetImport) -> None:
+    """
+    Hand a reviewed file to the workers, and remember its columns for the next one.
+
+    Raises CannotImport on the second click, and while columns have to be chosen.
+    """
+    if imported.status == ImportStatus.UPLOADED and (not imported.preview or imported.preview["blocked"]):
+        raise CannotImport(_("Choose the columns first."))
+    if not SpreadsheetImport.objects.filter(pk=imported.pk).queue():
+        raise CannotImport(_("This file has already been started or put aside; nothing was done twice."))
+    imported.refresh_from_db()
+
+
+def run(import_id: int, *, now: import_run.Clock, observe=None) -> dict[str, int]:
+    """Import the rows of a queued file; see `import_run.run`."""
+    imported = SpreadsheetImport.objects.get(pk=import_id)
+    if not imported.stored_name:
+        return {}
+    return import_run.run(import_id, path=path_of(imported), clock=now, observe=observe)
+
+
+def discard(imported: SpreadsheetImport, *, now: datetime) -> None:
+    """
+    Put an uploaded file aside and delete it.
+
+    Raises CannotImport when it has been started meanwhile.
+    """
+    if not SpreadsheetImport.objects.filter(pk=imported.pk).discard(now):
+        raise CannotImport(_("This file has already been started or put aside; nothing was done twice."))
+    _delete_file(imported)
+    imported.refresh_from_db()
+
+
+def earlier_imports(imported: SpreadsheetImport):
+    """Imports of the very same file, newest first."""
+    same = SpreadsheetImport.objects.filter(sha256=imported.sha256, status=ImportStatus.DONE)
+    return same.exclude(pk=imported.pk).exclude(sha256="").order_by("-id")
+
+
+def purge(now: datetime) -> dict[str, int]:
+    """Delete files that nobody needs any more, and blank the personal columns of old results."""
+    abandoned = list(SpreadsheetImport.objects.abandoned(now - ABANDONED_AFTER))
+    for imported in abandoned:
+        SpreadsheetImport.objects.filter(pk=imported.pk).discard(now)
+        _delete_file(imported)
+    blanked = 0
+    old = SpreadsheetImport.objects.filter(blanked_at=None, finished_at__lt=now - ROWS_KEPT_FOR)
+    for import_id in old.values_list("pk", flat=True):
+        with transaction.atomic():
+            SpreadsheetImport.objects.filter(pk=import_id).update(blanked_at=now, preview={})
+            rows = ImportedRow.objects.filter(spreadsheet_import=import_id)
+            blanked += rows.update(name="", phone="", email="", external_id="", problems=[])
+    return {"files": len(abandoned) + _delete_strays(now), "rows": blanked}
+
+
+def path_of(imported: SpreadsheetImport) -> Path:
+    """Where the file lies; the name was made here, and a name with a path in it never leaves the directory."""
+    return _place(Path(imported.stored_name or "missing").name)
+
+
+def _place(stored_name: str) -> Path:
+    settings.UPLOADS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return settings.UPLOADS / stored_name
+
+
+def _displayable(file_name: str) -> str:
+    name = Path(file_name.replace("\\", "/").replace("\0", "")).name
+    return "".join(character for character in name if character.isprintable())[-200:] or "–"
+
+
+def _scope(declaration: Mapping[str, Any]) -> tuple:
+    """What of a declaration changes the numbers of the preview."""
+    return tuple(declaration.get("channels", ())), tuple(declaration.get("purposes", ()))
+
+
+def _delete_file(imported: SpreadsheetImport) -> None:
+    path_of(imported).unlink(missing_ok=True)
+    SpreadsheetImport.objects.filter(pk=imported.pk).update(stored_name="")
+
+
+def _delete_strays(now: datetime) -> int:
+    """Delete files that no import knows: a process died between storing the file and the row."""
+    known = set(SpreadsheetImport.objects.exclude(stored_name="").values_list("stored_name", flat=True))
+    strays = 0
+    for path in settings.UPLOADS.glob("*") if settings.UPLOADS.is_dir() else ():
+        if path.is_file() and path.name not in known:
+            age = now.timestamp() - path.stat().st_mtime
+            if age > ABANDONED_AFTER.total_seconds():
+                path.unlink(missing_ok=True)
+                strays += 1
+    return strays
