@@ -8,6 +8,7 @@ from customers.choices import CHANNEL_CODES, PURPOSE_CODES, Channel, Purpose
 from notifications.choices import CapWindow
 from notifications.models import FrequencyCap
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KIND_BITS = 8
 KIND_MASK = (1 << KIND_BITS) - 1
 KEPT_AT_MOST = 16
@@ -19,12 +20,12 @@ ADDRESS_SUBJECT = "(-1 - (hashtextextended({channel} || ':' || {address}, 0) & 9
 
 def milliseconds(moment: datetime) -> int:
     """A moment as whole milliseconds since 1970."""
-    return int(moment.timestamp() * 1000)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
-def moment(packed_or_ms: int) -> datetime:
+def moment(milliseconds: int) -> datetime:
     """Whole milliseconds since 1970 as a moment in UTC."""
-    return datetime.fromtimestamp(packed_or_ms / 1000, UTC)
+    return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def kind(channel: str, purpose: str) -> int:

@@ -205,7 +205,7 @@ def audience(
     ), rivals AS MATERIALIZED (
         SELECT address, min(customer_id) AS customer_id, EXISTS (
             SELECT FROM notifications_delivery other
-            WHERE other.occasion = %s AND other.address = screened.address
+            WHERE other.occasion = %s AND other.address = screened.address AND other.address <> ''
         ) AS is_served
         FROM screened WHERE reason = '' AND address IN (SELECT address FROM shared)
         GROUP BY address

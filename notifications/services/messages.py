@@ -10,9 +10,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel, Purpose
-from notifications import rendering
+from customers.models import Customer
+from notifications import personal, rendering
 from notifications.choices import CapPolicy, DeliveryStatus, SignatureStatus, SubmissionStatus
-from notifications.models import Hold, Message, Submission, Template
+from notifications.models import Delivery, Hold, Message, Submission, Template
+from notifications.services import gateways
 
 TEST_WINDOW = timedelta(minutes=30)
 
@@ -133,3 +135,40 @@ def _cancel_deliveries(message_ids: Sequence[int], now: datetime) -> int:
             [DeliveryStatus.CANCELED, now, list(message_ids), DeliveryStatus.QUEUED],
         )
         return cursor.rowcount
+
+
+def send_test(template: Template, *, number: str, customer: Customer | None, by, now: datetime) -> Message:
+    """
+    Send a template to a staff member's own number, with a customer's values or else the examples.
+
+    The message is marked as a test: no consent, caps or quiet hours apply to it and no statistics
+    count it. Raises CannotFreeze.
+    """
+    account = gateways.account_for(template.channel)
+    values = {key: variable.example for key, variable in rendering.VARIABLES.items()}
+    if customer is not None:
+        values = personal.values_for([customer.pk], channel=template.channel)[customer.pk]
+    values["shop"] = template.signature.name
+    with transaction.atomic():
+        message = freeze(
+            template,
+            name=gettext("Test: %s") % template.name,
+            price=account.price if account else Decimal(0),
+            send_after=now,
+            send_until=now + TEST_WINDOW,
+            by=by,
+            now=now,
+            is_test=True,
+        )
+        submission = Submission.objects.create(
+            message=message, queue=Purpose.TRANSACTIONAL.queue, send_after=now, size=1
+        )
+        Delivery.objects.create(
+            message=message,
+            occasion=f"test-{message.pk}",
+            address=number,
+            submission=submission,
+            values=values,
+            created_at=now,
+        )
+    return message
