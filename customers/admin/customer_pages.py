@@ -5,7 +5,7 @@ from datetime import datetime, time
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -150,7 +150,7 @@ class CustomerPages:
     def record_consent(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Record that the customer agreed, in what words."""
         customer = self._present(request, object_id)
-        form = GrantForm(request.POST or None, now=clock.now())
+        form = GrantForm(_sent(request), now=clock.now())
         if form.is_valid():
             try:
                 changed = consent.grant(
@@ -168,7 +168,7 @@ class CustomerPages:
     def record_opt_out(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Record that the customer wants no more of this."""
         customer = self._present(request, object_id)
-        form = OptOutForm(request.POST or None, now=clock.now())
+        form = OptOutForm(_sent(request), now=clock.now())
         if form.is_valid():
             changed = consent.withdraw(
                 [customer.pk], source=ConsentSource.STAFF, by=request.user, now=form.now, **_answer(form)
@@ -181,7 +181,7 @@ class CustomerPages:
     def erase(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask with numbers, then erase the customer's personal data."""
         customer = self._present(request, object_id)
-        form = EraseForm(request.POST or None)
+        form = EraseForm(_sent(request))
         if form.is_valid():
             try:
                 privacy.erase(customer.pk, by=request.user, now=clock.now())
@@ -231,6 +231,11 @@ class CustomerPages:
                     "wants messages there, remove it from that list."
                 ),
             )
+
+
+def _sent(request: HttpRequest) -> QueryDict | None:
+    """What was submitted; None on the first look."""
+    return request.POST if request.method == "POST" else None
 
 
 def _answer(form: ConsentForm) -> dict[str, object]:

@@ -5,8 +5,11 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import BinaryIO
 from xml.sax.saxutils import escape
+
+from customers.spreadsheets.guard import column_letters
 
 # What spreadsheet programs take for the beginning of a formula, in both widths, behind blanks too.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－﹣＠\t\r\n]")
@@ -48,8 +51,11 @@ _STYLES = (
     '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
     '<cellXfs count="2"><xf numFmtId="49" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/>'
     '<xf numFmtId="49" fontId="1" fillId="0" borderId="0" xfId="0" applyNumberFormat="1" applyFont="1"/></cellXfs>'
+    '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles>'
     "</styleSheet>"
 )
+
+_letters = cache(column_letters)
 
 
 def harmless(cell: object) -> str:
@@ -95,19 +101,20 @@ def write_workbook(file: BinaryIO, rows: Iterable[Sequence[object]], *, sheet_na
                 if count == ROWS_ON_A_SHEET:
                     break
                 count += 1
-                sheet.write(_row(row, style=1 if count == 1 else 0))
+                sheet.write(_row(count, row))
             sheet.write(b"</sheetData></worksheet>")
     return count
 
 
-def _row(row: Sequence[object], *, style: int) -> bytes:
+def _row(number: int, row: Sequence[object]) -> bytes:
+    style = 1 if number == 1 else 0
     cells = "".join(
-        f'<c s="{style}" t="inlineStr"><is><t xml:space="preserve">{_xml(text[:_LONGEST_CELL])}</t></is></c>'
+        f'<c r="{_letters(column)}{number}" s="{style}" t="inlineStr"><is>'
+        f'<t xml:space="preserve">{_xml(text[:_LONGEST_CELL])}</t></is></c>'
+        for column, text in enumerate(map(harmless, row), start=1)
         if text
-        else f'<c s="{style}"/>'
-        for text in map(harmless, row)
     )
-    return f"<row>{cells}</row>".encode()
+    return f'<row r="{number}">{cells}</row>'.encode()
 
 
 def _xml(text: str) -> str:

@@ -41,10 +41,7 @@ class LastContactFilter(CustomerFilter):
     def lookups(self, request: HttpRequest, model_admin) -> Iterable[tuple]:
         """Days back, and never."""
         for days in WITHIN:
-            yield (
-                f"within_{days}",
-                ngettext("In the last day", "In the last %d days", days) % (() if days == 1 else days),
-            )
+            yield f"within_{days}", ngettext("In the last %d day", "In the last %d days", days) % days
         for days in NOT_WITHIN:
             yield f"before_{days}", _("Not in the last %d days") % days
         yield NEVER, _("Never")
