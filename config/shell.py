@@ -41,4 +41,4 @@ def environment(request: HttpRequest) -> list[str] | None:
     """The badge beside the page title: staff must know when nothing is really sent."""
     if not request.user.is_authenticated or not is_practice():
         return None
-    return [_("Practice: nothing is really sent"), "info"]
+    return [_("Practice mode"), "info"]

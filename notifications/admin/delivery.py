@@ -36,6 +36,7 @@ class DeliveryAdmin(LargeListMixin, ModelAdmin):
     list_filter_sheet = True
     search_fields = ["address"]
     search_help_text = gettext_lazy("Whole phone number, its last four digits, or a name")
+    change_form_template = "admin/notifications/story_form.html"
     fields = ["evidence"]
     readonly_fields = ["evidence"]
     actions = None
@@ -124,7 +125,7 @@ class DeliveryAdmin(LargeListMixin, ModelAdmin):
         """Why it was not sent, or waits."""
         return states.explanation(delivery) or "–"
 
-    @display(description=gettext_lazy("Segments"))
+    @display(description=gettext_lazy("Billed SMS"))
     def segment_count(self, delivery: Delivery) -> str:
         """How many SMS it was billed as."""
         return str(delivery.segments or "–")

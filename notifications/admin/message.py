@@ -58,11 +58,12 @@ class PausedFilter(admin.SimpleListFilter):
 class MessageAdmin(LargeListMixin, ModelAdmin):
     """Frozen messages."""
 
-    list_display = ["name", "condition", "class_of_message", "window", "results"]
-    list_display_links = ["name"]
+    list_display = ["shown_name", "condition", "class_of_message", "window", "results"]
+    list_display_links = ["shown_name"]
     list_filter = [PausedFilter, "purpose", "is_test"]
     list_filter_sheet = True
     search_fields = ["name"]
+    change_form_template = "admin/notifications/story_form.html"
     fields = ["story"]
     readonly_fields = ["story"]
     actions = None
@@ -137,15 +138,24 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
         """The rows of a page with their sums, from the tallies of these messages alone."""
         rows = list(Message.objects.filter(pk__in=keys).order_by("-pk"))
         sums = sums_of(keys)
+        now = clock.now()
         for message in rows:
             message.sums = sums.get(message.pk, {})
+            message.is_over = message.send_until <= now
         return rows
+
+    @display(description=gettext_lazy("Message"))
+    def shown_name(self, message: Message) -> str:
+        """The campaign's words for it."""
+        return message.name
 
     @display(description=gettext_lazy("Condition"))
     def condition(self, message: Message) -> SafeString:
         """Whether it may send."""
         if message.canceled_at:
             tone, words = "plain", _("Canceled")
+        elif message.is_over:
+            tone, words = "plain", _("Over")
         elif message.paused_at:
             tone, words = "warn", _("Paused")
         else:
@@ -172,6 +182,7 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
     def story(self, message: Message) -> SafeString:
         """What it says and what became of it."""
         sums = sums_of([message.pk]).get(message.pk, {})
+        message.is_over = message.send_until <= clock.now()
         link = reverse("admin:notifications_delivery_changelist")
         return render_to_string(
             "admin/notifications/message/story.html",

@@ -82,8 +82,8 @@ class FrequencyCapAdmin(ModelAdmin):
 
     form = FrequencyCapForm
     change_form_template = "admin/notifications/policy/cap_form.html"
-    list_display = ["name", "sentence", "affects", "active"]
-    list_display_links = ["name"]
+    list_display = ["shown_name", "sentence", "affects", "active"]
+    list_display_links = ["shown_name"]
     actions = None
     fieldsets = [
         (
@@ -98,7 +98,12 @@ class FrequencyCapAdmin(ModelAdmin):
         context = {**(extra_context or {}), "effect": self.affects(cap) if cap else ""}
         return super().changeform_view(request, object_id, form_url, context)
 
-    @display(description=gettext_lazy("Rule"))
+    @display(description=gettext_lazy("Name of the rule"))
+    def shown_name(self, cap: FrequencyCap) -> str:
+        """Its name."""
+        return cap.name
+
+    @display(description=gettext_lazy("In words"))
     def sentence(self, cap: FrequencyCap) -> str:
         """The rule in one sentence."""
         words = _("At most %(limit)s in %(window)s: %(what)s") % {
@@ -133,7 +138,10 @@ class QuietHoursForm(forms.ModelForm):
         model = QuietHours
         fields = ["purpose", "channel", "quiet_from", "quiet_until"]
         widgets = {
-            name: forms.TimeInput(attrs={"type": "time", "class": "hy-input"}, format="%H:%M")
+            name: forms.TimeInput(
+                attrs={"class": "hy-input hy-number", "size": 5, "maxlength": 5, "placeholder": "20:30"},
+                format="%H:%M",
+            )
             for name in ("quiet_from", "quiet_until")
         }
 

@@ -45,6 +45,8 @@ class ProviderAccountForm(forms.ModelForm):
             *("field_names", "is_sandbox", "is_active"),
         ]
 
+        labels = {"name": gettext_lazy("Name of the account")}
+
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
         stored = bool(self.instance.encrypted_secret)
@@ -121,7 +123,7 @@ class ProviderAccountAdmin(ModelAdmin):
     """Accounts at gateways."""
 
     form = ProviderAccountForm
-    list_display = ["name", "channel", "condition", "shown_price", "batch_size"]
+    list_display = ["shown_name", "channel", "condition", "shown_price", "batch_size"]
     actions = None
     actions_detail = ["resume"]
     readonly_fields = ["condition", "callback"]
@@ -204,6 +206,11 @@ class ProviderAccountAdmin(ModelAdmin):
         ProviderAccount.objects.filter(pk=object_id).exclude(paused_for="").update(paused_for="")
         page = reverse("admin:notifications_provideraccount_change", args=[object_id])
         return done(request, page, said=_("The account sends again."))
+
+    @display(description=gettext_lazy("Provider account"), ordering="name")
+    def shown_name(self, account: ProviderAccount) -> str:
+        """Its name."""
+        return account.name
 
     @display(description=gettext_lazy("Condition"))
     def condition(self, account: ProviderAccount) -> SafeString:

@@ -48,6 +48,7 @@ class TemplateForm(forms.ModelForm):
     class Meta:
         model = Template
         fields = ["name", "purpose", "channel", "signature", "body", "opt_out_wording"]
+        labels = {"name": gettext_lazy("Name of the template")}
         widgets = {"body": TextWithVariables(attrs={"rows": 8, "class": "hy-source", "maxlength": 2000})}
 
     def clean_body(self) -> str:
@@ -104,7 +105,7 @@ class TemplateAdmin(ModelAdmin):
 
     form = TemplateForm
     change_form_template = "admin/notifications/template/change_form.html"
-    list_display = ["name", "said", "class_of_message", "signature", "length", "version", "updated_at"]
+    list_display = ["shown_name", "said", "class_of_message", "signature", "length", "version", "updated_at"]
     list_filter = ["purpose", "signature", ArchivedFilter]
     list_filter_sheet = True
     list_select_related = ["signature"]
@@ -195,6 +196,11 @@ class TemplateAdmin(ModelAdmin):
 
     def _page(self, object_id: str) -> str:
         return reverse("admin:notifications_template_change", args=[object_id])
+
+    @display(description=gettext_lazy("Template"), ordering="name")
+    def shown_name(self, template: Template) -> str:
+        """Its name."""
+        return template.name
 
     @display(description=gettext_lazy("Text"))
     def said(self, template: Template) -> SafeString:
