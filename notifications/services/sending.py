@@ -1,5 +1,6 @@
 """Sending: the path of a batch from its lease to its answer, with several calls in flight."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -95,7 +96,7 @@ def _prepare(message: Message, leased: list[Leased]) -> Batch:
     batch = Batch(message, leased, [], {})
     for row in _load(message, leased, variables):
         delivery_id, submission_id, customer_id, address, subject, frozen, *found = row
-        values = frozen or personal.cleaned(dict(zip(variables, found, strict=True)), message)
+        values = json.loads(frozen) if frozen else personal.cleaned(dict(zip(variables, found, strict=True)), message)
         try:
             said = template.compose(values, signature=message.signature, opt_out=message.opt_out_wording)
         except rendering.MissingValue:
