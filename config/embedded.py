@@ -35,6 +35,8 @@ POSTGRES_OPTIONS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
+# No system gives a process a number this large.
+NUMBER_OF_NOBODY = "2147483646"
 # For tests, whose rows nobody misses after a power cut: half the time of a commit.
 FLEETING_OPTIONS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
 
@@ -163,17 +165,25 @@ def _postgres_state(places: Places) -> str:
 def _start_postgres(places: Places, extra_options: dict[str, str]) -> None:
     if not _postgres_data(places).exists():
         _initialize_postgres(places)
-    _forget_reused_pid(places)
     if _postgres_state(places) == "absent":
+        _release_locks(places)
         options = POSTGRES_OPTIONS | extra_options | {"unix_socket_directories": f'"{places.sockets}"'}
         settings = " ".join(f"-c {name}={_shell_quoted(value)}" for name, value in options.items())
-        log = places.home / "postgres" / "server.log"
-        outcome = _postgres_program(
-            places, "pg_ctl", "start", "-w", "-t", str(PATIENCE), "-l", str(log), "-o", settings
-        )
-        if outcome.returncode:
-            raise EmbeddedServerError(f"PostgreSQL does not start. The end of {log}:\n{_tail(log)}")
+        _launch_postgres(places, settings)
     _wait_for_database(places)
+
+
+def _launch_postgres(places: Places, settings: str) -> None:
+    """Start the server; one whose last backends still run is tried again until they have ended."""
+    log = places.home / "postgres" / "server.log"
+    deadline = time.monotonic() + PATIENCE
+    while _postgres_program(
+        places, "pg_ctl", "start", "-w", "-t", str(PATIENCE), "-l", str(log), "-o", settings
+    ).returncode:
+        ending = _tail(log)
+        if "is still in use" not in ending or time.monotonic() > deadline:
+            raise EmbeddedServerError(f"PostgreSQL does not start. The end of {log}:\n{ending}")
+        time.sleep(0.5)
 
 
 def _initialize_postgres(places: Places) -> None:
@@ -192,16 +202,26 @@ def _initialize_postgres(places: Places) -> None:
     unfinished.rename(_postgres_data(places))
 
 
-def _forget_reused_pid(places: Places) -> None:
+def _release_locks(places: Places) -> None:
     """
-    Remove a lock file whose number now belongs to another program, as happens in restarted containers.
+    Release the locks of a killed server whose number now belongs to another program, or to nobody but is unburied.
 
-    PostgreSQL itself recognizes a number nobody has, and refuses to start for any other.
+    PostgreSQL recognizes only a number that nobody has. The lock of the data keeps the rest of its lines: from them
+    PostgreSQL knows whether a backend of the killed server still writes.
     """
-    lock_file = _postgres_data(places) / "postmaster.pid"
-    number = _number_in(lock_file)
-    if number and psutil.pid_exists(number) and not _postgres_process(places):
-        lock_file.unlink()
+    (places.sockets / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+    lock = _postgres_data(places) / "postmaster.pid"
+    if lines := _lines_of(lock):
+        # Not through a link: root must not write where another process of the account points it.
+        with os.fdopen(os.open(lock, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW), "w") as file:
+            file.write("\n".join([NUMBER_OF_NOBODY, *lines[1:]]) + "\n")
+
+
+def _lines_of(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def _wait_for_database(places: Places) -> None:

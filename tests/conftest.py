@@ -3,7 +3,7 @@
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from config import embedded
+from config.embedded_places import Places
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -74,6 +75,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings) -> None:
+    """Hash passwords in no time; the real hash takes half a second of each log-in."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The directory of real files beside the repository."""
@@ -86,6 +93,19 @@ def chromium() -> str:
     if not BROWSER:
         pytest.fail("Chromium is not installed. Run: apt-get install chromium fonts-noto-cjk")
     return BROWSER
+
+
+@pytest.fixture(scope="session")
+def remove_servers() -> Callable[[Path], None]:
+    """Stops the servers of a folder and removes their files, also those that root's servers keep elsewhere."""
+
+    def remove(var: Path) -> None:
+        embedded.stop(var)
+        places = Places(var)
+        for directory in (places.sockets.parent, places.home):
+            shutil.rmtree(directory)
+
+    return remove
 
 
 @pytest.fixture(scope="session")

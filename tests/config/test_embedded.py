@@ -18,11 +18,11 @@ from config.embedded_places import Places
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Iterator[Path]:
+def folder(tmp_path_factory, remove_servers) -> Iterator[Path]:
     """The var/ of a shop that lives in a folder with spaces, quotes and Chinese."""
     var = tmp_path_factory.mktemp("the") / "shop's folder 鸿雁" / "var"
     yield var
-    embedded.stop(var)
+    remove_servers(var)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_process_number_that_somebody_else_has_now_is_no_obstacle(place):
     assert os.getpid() not in process_numbers(place)
 
 
-def test_a_run_killed_while_making_the_data_directory_starts_over(tmp_path):
+def test_a_run_killed_while_making_the_data_directory_starts_over(tmp_path, remove_servers):
     var = tmp_path / "var"
     unfinished = Places(var)
     var.mkdir(mode=0o711)
@@ -131,7 +131,7 @@ def test_a_run_killed_while_making_the_data_directory_starts_over(tmp_path):
         embedded.start(var, durable=False)
         assert embedded.is_running(var)
     finally:
-        embedded.stop(var)
+        remove_servers(var)
 
 
 def test_stopping_twice_is_no_error(place):
@@ -141,16 +141,17 @@ def test_stopping_twice_is_no_error(place):
     assert not embedded.is_running(place)
 
 
-def test_a_copied_folder_gets_servers_of_its_own(place, tmp_path):
+def test_a_copied_folder_gets_servers_of_its_own(place, tmp_path, remove_servers):
     embedded.stop(place)
     copy = tmp_path / "copy"
     shutil.copytree(place, copy, symlinks=True)
     embedded.start(place)
 
     assert embedded.redis_url(copy) != embedded.redis_url(place)
+    remove_servers(copy)
 
 
-def test_a_moved_folder_keeps_its_servers(tmp_path):
+def test_a_moved_folder_keeps_its_servers(tmp_path, remove_servers):
     before = tmp_path / "before it moved" / "var"
     before.mkdir(parents=True)
     address = embedded.redis_url(before)
@@ -159,6 +160,7 @@ def test_a_moved_folder_keeps_its_servers(tmp_path):
     before.parent.rename(after)
 
     assert embedded.redis_url(after / "var") == address
+    remove_servers(after / "var")
 
 
 def test_a_folder_that_may_not_be_written_is_told_in_a_sentence(tmp_path):
@@ -171,7 +173,7 @@ def test_a_folder_that_may_not_be_written_is_told_in_a_sentence(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as somebody else")
-def test_root_serves_from_a_closed_folder_without_opening_it(tmp_path_factory):
+def test_root_serves_from_a_closed_folder_without_opening_it(tmp_path_factory, remove_servers):
     closed = tmp_path_factory.mktemp("closed")
     closed.chmod(0o700)
     var = closed / "shop" / "var"
@@ -183,5 +185,4 @@ def test_root_serves_from_a_closed_folder_without_opening_it(tmp_path_factory):
         assert closed.stat().st_mode & 0o777 == 0o700
         assert all(psutil.Process(number).uids().real != 0 for number in process_numbers(var))
     finally:
-        embedded.stop(var)
-        shutil.rmtree(Places(var).home)
+        remove_servers(var)

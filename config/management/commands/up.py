@@ -92,7 +92,10 @@ class Command(BaseCommand):
         if time.monotonic() > self.looked_at + LOOK_AGAIN:
             if not embedded.is_alive(**self.own_servers()):
                 self.say("An embedded server has ended; starting it again.")
-                embedded.start(**self.own_servers())
+                try:
+                    embedded.start(**self.own_servers())
+                except embedded.EmbeddedServerError as trouble:
+                    self.say(str(trouble))
             self.looked_at = time.monotonic()
 
     def own_servers(self) -> dict[str, bool]:
