@@ -1,5 +1,5 @@
 """The admin pages of customers."""
 
-from customers.admin import customer, lists
+from customers.admin import customer, imported_row, lists, spreadsheet_import
 
-__all__ = ["customer", "lists"]
+__all__ = ["customer", "imported_row", "lists", "spreadsheet_import"]

@@ -47,6 +47,16 @@ class Analysis:
         return json.loads(json.dumps(kept, default=str))
 
 
+def columns_of(path: Path, file_name: str) -> list[Column]:
+    """
+    The columns a file would be imported by.
+
+    Raises Unreadable.
+    """
+    with reader.open_sheet(path, file_name) as sheet:
+        return import_columns.propose(sheet)
+
+
 def analyze(
     path: Path,
     file_name: str,

@@ -70,10 +70,15 @@ def run(import_id: int, *, path: Path, clock: Clock, observe: Callable[[Row], No
     return _finish(imported, leased, path, clock())
 
 
+def columns(imported: SpreadsheetImport) -> list[Column]:
+    """What the columns of the file are taken for."""
+    return import_columns.from_json(imported.mapping)
+
+
 def evidence_of(imported: SpreadsheetImport) -> FileEvidence:
     """What the evidence of this import's consents will say."""
     wordings = {}
-    for column in import_columns.from_json(imported.mapping):
+    for column in columns(imported):
         if column.field in ("consent", "sms_consent", "email_consent"):
             said = f"{imported.file_name}: “{column.header}”"
             for channel in ("sms", "email") if column.field == "consent" else (column.field.removesuffix("_consent"),):
@@ -85,7 +90,7 @@ def evidence_of(imported: SpreadsheetImport) -> FileEvidence:
             channels=declared["channels"],
             purposes=declared["purposes"],
             wording=f"{declared['place']}: {declared['wording']}",
-            happened_at=parse_datetime(declared["happened_at"]),
+            happened_at=parse_datetime(declared["happened_at"] or ""),
             by=get_user_model().objects.get(pk=declared["by"]),
         )
     return FileEvidence(import_id=imported.pk, by=imported.created_by, wordings=wordings, declaration=declaration)
@@ -104,7 +109,6 @@ def _go_on() -> str:
 def _import_rows(
     imported: SpreadsheetImport, path: Path, token: UUID, *, clock: Clock, observe: Callable[[Row], None] | None
 ) -> None:
-    columns: list[Column] = import_columns.from_json(imported.mapping)
     file = import_merge.File(imported.pk, evidence_of(imported))
     done_up_to = imported.rows.aggregate(last=Max("number"))["last"] or 0
     with connection.cursor() as cursor:
@@ -112,7 +116,7 @@ def _import_rows(
         if done_up_to:
             cursor.execute(import_merge.TAKEN_BEFORE, [imported.pk])
     with reader.open_sheet(path, imported.file_name) as sheet:
-        interpretation = rows.interpret(sheet, columns, today=shop_clock.shop_date(imported.created_at))
+        interpretation = rows.interpret(sheet, columns(imported), today=shop_clock.shop_date(imported.created_at))
         waiting = _after(interpretation, done_up_to, observe)
         for first in waiting:
             _import_chunk(file, chain([first], islice(waiting, CHUNK_ROWS - 1)), token, now=clock())
@@ -154,7 +158,7 @@ def _record_progress(import_id: int, token: UUID, count: int, counts: Counter[st
 def _finish(imported: SpreadsheetImport, leased, path: Path, now: datetime) -> dict[str, int]:
     if not leased.finish(now):
         return {}
-    import_columns.remember(imported.layout_key, import_columns.from_json(imported.mapping), now=now)
+    import_columns.remember(imported.layout_key, columns(imported), now=now)
     path.unlink(missing_ok=True)
     SpreadsheetImport.objects.filter(pk=imported.pk).update(stored_name="")
     imported.refresh_from_db()

@@ -133,11 +133,12 @@ def declare(
     wording: str,
     by: AbstractBaseUser,
     now: datetime,
+    is_draft: bool = False,
 ) -> dict[str, Any]:
     """
     Make the declaration that a file's customers agreed; {} when no channel is declared.
 
-    Raises CannotImport when something that the evidence needs is missing, or the person may not declare.
+    A draft may be incomplete: it is for the numbers of the preview. Raises CannotImport when something that the evidence needs is missing, or the person may not declare.
     """
     channels, purposes = list(channels), list(purposes)
     if not channels:
@@ -147,17 +148,17 @@ def declare(
     if not set(channels) <= set(DECLARABLE_CHANNELS) or not set(purposes) <= set(CONSENT_PURPOSES):
         raise CannotImport(_("This page no longer fits the file. Nothing was saved; reload it."))
     place, wording = place.replace("\0", "").strip(), wording.replace("\0", "").strip()
-    if not (purposes and place and wording and given_on):
+    if not is_draft and not (purposes and place and wording and given_on):
         raise CannotImport(_("To declare consent, say for what, where, when and in what words the customers agreed."))
-    if given_on > clock.shop_date(now):
+    if given_on and given_on > clock.shop_date(now):
         raise CannotImport(_("The day on which the customers agreed lies in the future; correct it."))
-    happened_at = datetime.combine(given_on, time(), tzinfo=clock.shop_zone())
+    happened_at = datetime.combine(given_on, time(), tzinfo=clock.shop_zone()) if given_on else None
     return {
         "channels": sorted(channels),
         "purposes": sorted(purposes),
         "place": place[:200],
-        "given_on": given_on.isoformat(),
-        "happened_at": happened_at.isoformat(),
+        "given_on": given_on.isoformat() if given_on else "",
+        "happened_at": happened_at.isoformat() if happened_at else "",
         "wording": wording[:LONGEST_DECLARATION],
         "by": by.pk,
         "by_name": by.get_full_name() or by.get_username(),
