@@ -3,6 +3,7 @@
 from campaigns.segmentation.conditions import BadConditions, as_sentence, in_words, people, read, stored
 from campaigns.segmentation.counting import Count, TooSlow, count, within
 from campaigns.segmentation.fields import FIELDS
+from campaigns.segmentation.list_filters import conditions_from
 
 __all__ = [
     "FIELDS",
@@ -10,6 +11,7 @@ __all__ = [
     "Count",
     "TooSlow",
     "as_sentence",
+    "conditions_from",
     "count",
     "in_words",
     "people",

@@ -184,6 +184,27 @@ def cancel(campaign: Campaign, *, by, now: datetime) -> CancelResult:
         return messages.cancel(ids, now=now) if ids else CancelResult(canceled=0, handed_over=0)
 
 
+@transaction.atomic
+def copy(campaign: Campaign, *, name: str, by) -> Campaign:
+    """A new draft with the same segment, texts and hours; its date is left open where it was one."""
+    twin = Campaign.objects.create(
+        name=name,
+        segment=campaign.segment,
+        channel=campaign.channel,
+        cap_policy=campaign.cap_policy,
+        timing=campaign.timing,
+        holiday=campaign.holiday,
+        holiday_time=campaign.holiday_time,
+        valid_hours=campaign.valid_hours,
+        created_by=by,
+    )
+    Variant.objects.bulk_create(
+        Variant(campaign=twin, template=variant.template, share=variant.share)
+        for variant in campaign.variants.select_related("template")
+    )
+    return twin
+
+
 def finish_done(*, now: datetime) -> int:
     """Finish the campaigns none of whose deliveries waits any longer; answers how many."""
     return Campaign.objects.done().finish(now)
