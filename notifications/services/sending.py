@@ -1,22 +1,18 @@
 """Sending: the path of a batch from its lease to its answer, with several calls in flight."""
 
-import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
-from django.db import connection
-
-from notifications import caps, personal, rendering, screening, text
 from notifications.choices import HeldFor
 from notifications.models import Heartbeat, Message
 from notifications.providers.base import Outgoing
-from notifications.services import gateways, settling, submissions
-from notifications.services.submissions import Authorized, Leased, Prepared
+from notifications.services import gateways, preparing, settling, submissions
+from notifications.services.preparing import Prepared
+from notifications.services.submissions import Authorized, Leased
 
 IN_FLIGHT = 5
 NO_ACCOUNT_PAUSE = timedelta(seconds=30)
@@ -79,68 +75,10 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
         if opens_at is not None:
             submissions.hold_for_quiet_hours(message, opens_at=opens_at)
             continue
-        batches.append(_prepare(message, mine))
+        prepared, unsendable = preparing.prepare(message, [taken.id for taken in mine])
+        batches.append(Batch(message, mine, prepared, unsendable))
     # All that was leased may have gone behind quiet hours while other messages still wait.
     return batches or _next_batches(queue, now)
-
-
-@lru_cache(maxsize=256)
-def compiled(body: str) -> rendering.CompiledTemplate:
-    """A message's text, parsed once per process."""
-    return rendering.parse(body)
-
-
-def _prepare(message: Message, leased: list[Leased]) -> Batch:
-    template = compiled(message.body)
-    variables = sorted(template.variables)
-    batch = Batch(message, leased, [], {})
-    for row in _load(message, leased, variables):
-        delivery_id, submission_id, customer_id, address, subject, frozen, *found = row
-        values = json.loads(frozen) if frozen else personal.cleaned(dict(zip(variables, found, strict=True)), message)
-        try:
-            said = template.compose(values, signature=message.signature, opt_out=message.opt_out_wording)
-        except rendering.MissingValue:
-            batch.unsendable[delivery_id] = screening.MISSING_VALUE.code
-            continue
-        except rendering.TooLong:
-            batch.unsendable[delivery_id] = screening.TOO_LONG.code
-            continue
-        length = text.utf16_length(said)
-        if length > text.MAXIMUM_LENGTH:
-            batch.unsendable[delivery_id] = screening.TOO_LONG.code
-            continue
-        batch.prepared.append(
-            Prepared(
-                delivery_id,
-                submission_id,
-                customer_id,
-                address,
-                subject,
-                said,
-                text.segments_of_length(length),
-                values or None,
-            )
-        )
-    return batch
-
-
-def _load(message: Message, leased: Sequence[Leased], variables: Sequence[str]) -> list[tuple]:
-    subject = caps.ADDRESS_SUBJECT.format(channel="%s::text", address="d.address")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT d.id, d.submission_id, d.customer_id, d.address, {subject}, d.values
-                {personal.columns(variables)}
-            FROM notifications_delivery d
-            LEFT JOIN customers_customer c ON c.id = d.customer_id
-            {personal.JOINS}
-            CROSS JOIN LATERAL (SELECT d.address) AS a
-            WHERE d.submission_id = ANY(%s) AND d.status = 'queued'
-            ORDER BY d.id
-            """,
-            [str(message.channel), [taken.id for taken in leased]],
-        )
-        return cursor.fetchall()
 
 
 @dataclass

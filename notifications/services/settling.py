@@ -12,8 +12,9 @@ from notifications import caps
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome
-from notifications.services import deliveries
-from notifications.services.submissions import Authorized, Leased, Prepared
+from notifications.services import deliveries, preparing
+from notifications.services.preparing import Prepared
+from notifications.services.submissions import Authorized, Leased
 
 ATTEMPTS = 5
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 900)]
@@ -184,14 +185,32 @@ def recover_lost(*, now: datetime) -> dict[str, int]:
             WHERE id IN (
                 SELECT id FROM notifications_submission
                 WHERE status = 'called' AND lease_until < %s ORDER BY id FOR UPDATE SKIP LOCKED
-            ) RETURNING id
+            ) RETURNING message_id, id
             """,
             [now],
         )
-        lost = [row[0] for row in cursor.fetchall()]
-        cursor.execute(
-            "UPDATE notifications_delivery SET status = 'unknown', reason = 'no_answer'"
-            " WHERE submission_id = ANY(%s) AND status = 'queued'",
-            [lost],
+        lost: dict[int, list[int]] = {}
+        for message_id, submission_id in cursor.fetchall():
+            lost.setdefault(message_id, []).append(submission_id)
+        unknown = sum(
+            _write_unknown(cursor, message, lost[message.pk]) for message in Message.objects.filter(pk__in=lost)
         )
-        return {"requeued": requeued, "lost": len(lost), "unknown": cursor.rowcount}
+    return {"requeued": requeued, "lost": sum(map(len, lost.values())), "unknown": unknown}
+
+
+def _write_unknown(cursor, message: Message, submission_ids: Sequence[int]) -> int:
+    """Mark what lost submissions carried as unknown, with what it costs if it went out."""
+    prepared, _unsendable = preparing.prepare(message, submission_ids)
+    told = [{"id": row.id, "segments": row.segments, "values": row.values} for row in prepared]
+    cursor.execute(
+        """
+        UPDATE notifications_delivery d SET
+            status = 'unknown', reason = 'no_answer', attempts = d.attempts + 1,
+            values = told.values, segments = coalesce(told.segments, 0), cost = coalesce(told.segments, 0) * %s
+        FROM notifications_delivery carried
+        LEFT JOIN json_to_recordset(%s::json) AS told(id bigint, segments int, values jsonb) USING (id)
+        WHERE d.id = carried.id AND carried.submission_id = ANY(%s) AND d.status = 'queued'
+        """,
+        [message.price, json.dumps(told), list(submission_ids)],
+    )
+    return cursor.rowcount

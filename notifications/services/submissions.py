@@ -13,6 +13,7 @@ from customers.services import gate
 from notifications import caps, quiet, screening
 from notifications.choices import CapPolicy, HeldFor, SubmissionStatus
 from notifications.models import FrequencyCap, Hold, Message, ProviderAccount, Submission
+from notifications.services.preparing import Prepared
 
 LEASE = timedelta(seconds=60)
 # After opening, held submissions are spread over this span: no spike at 09:00:00.
@@ -26,20 +27,6 @@ class Leased:
     id: int
     message_id: int
     token: uuid.UUID
-
-
-@dataclass
-class Prepared:
-    """One delivery ready to be handed over: its text, and what of it is kept as evidence."""
-
-    id: int
-    submission_id: int
-    customer_id: int | None
-    address: str
-    subject: int
-    text: str
-    segments: int
-    values: dict | None
 
 
 @dataclass

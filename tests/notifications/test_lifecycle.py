@@ -146,6 +146,7 @@ def test_a_worker_that_dies_after_the_call_began_leaves_unknown_and_no_second_ca
     assert found == {"requeued": 0, "lost": 1, "unknown": 100}
     assert gateway.numbers() == []
     assert states() == {"no_answer": 100}
+    assert progress([message.pk], now=clock.now()).cost == 100 * account.price
 
 
 def test_a_frozen_worker_that_wakes_up_may_still_tell_the_answer(account, gateway, noon):

@@ -1,0 +1,90 @@
+"""Preparing: the text of each delivery, rendered and counted, before anything is decided."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.db import connection
+
+from notifications import caps, personal, rendering, screening, text
+from notifications.models import Message
+
+
+@dataclass
+class Prepared:
+    """One delivery ready to be handed over: its text, and what of it is kept as evidence."""
+
+    id: int
+    submission_id: int
+    customer_id: int | None
+    address: str
+    subject: int
+    text: str
+    segments: int
+    values: dict | None
+
+
+@lru_cache(maxsize=256)
+def compiled(body: str) -> rendering.CompiledTemplate:
+    """A message's text, parsed once per process."""
+    return rendering.parse(body)
+
+
+def prepare(message: Message, submission_ids: Sequence[int]) -> tuple[list[Prepared], dict[int, str]]:
+    """
+    Render the queued deliveries of some submissions of one message.
+
+    Answers those that can be sent, and for the others the reason by delivery id.
+    """
+    template = compiled(message.body)
+    variables = sorted(template.variables)
+    prepared: list[Prepared] = []
+    unsendable: dict[int, str] = {}
+    for row in _load(message, submission_ids, variables):
+        delivery_id, submission_id, customer_id, address, subject, frozen, *found = row
+        values = json.loads(frozen) if frozen else personal.cleaned(dict(zip(variables, found, strict=True)), message)
+        try:
+            said = template.compose(values, signature=message.signature, opt_out=message.opt_out_wording)
+        except rendering.MissingValue:
+            unsendable[delivery_id] = screening.MISSING_VALUE.code
+            continue
+        except rendering.TooLong:
+            unsendable[delivery_id] = screening.TOO_LONG.code
+            continue
+        length = text.utf16_length(said)
+        if length > text.MAXIMUM_LENGTH:
+            unsendable[delivery_id] = screening.TOO_LONG.code
+            continue
+        prepared.append(
+            Prepared(
+                delivery_id,
+                submission_id,
+                customer_id,
+                address,
+                subject,
+                said,
+                text.segments_of_length(length),
+                values or None,
+            )
+        )
+    return prepared, unsendable
+
+
+def _load(message: Message, submission_ids: Sequence[int], variables: Sequence[str]) -> list[tuple]:
+    subject = caps.ADDRESS_SUBJECT.format(channel="%s::text", address="d.address")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT d.id, d.submission_id, d.customer_id, d.address, {subject}, d.values
+                {personal.columns(variables)}
+            FROM notifications_delivery d
+            LEFT JOIN customers_customer c ON c.id = d.customer_id
+            {personal.JOINS}
+            CROSS JOIN LATERAL (SELECT d.address) AS a
+            WHERE d.submission_id = ANY(%s) AND d.status = 'queued'
+            ORDER BY d.id
+            """,
+            [str(message.channel), list(submission_ids)],
+        )
+        return cursor.fetchall()
