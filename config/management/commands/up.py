@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -20,7 +19,6 @@ from config.supervisor import Program, Supervisor
 
 LOCAL = "127.0.0.1"
 WEB_PORTS = range(8000, 8100)
-GATEWAY_PORTS = range(8900, 9000)
 # Seconds between two looks at the embedded servers.
 LOOK_AGAIN = 2
 WORKERS = {"urgent": "urgent", "bulk-1": "bulk", "bulk-2": "bulk", "default": "default"}
@@ -76,7 +74,7 @@ class Command(BaseCommand):
 
     def environment(self) -> dict[str, str]:
         """What the programs are told: addresses that nobody knew before the ports were found."""
-        gateway = f"{LOCAL}:{_gateway_port()}"
+        gateway = f"{LOCAL}:{_gateway_port(urlsplit(self.address).port)}"
         private = [*settings.GATEWAY_PRIVATE_HOSTS, gateway, urlsplit(self.address).netloc]
         return os.environ | {
             "PUBLIC_URL": os.environ.get("PUBLIC_URL") or self.address,
@@ -148,16 +146,18 @@ def _listener() -> socket.socket:
     raise CommandError("The ports 8000 to 8099 are all taken. Choose another one, such as: make up PORT=9090")
 
 
-def _gateway_port() -> int:
-    """The port of the sandbox gateway: that of last time, if it is free."""
-    note = Path(settings.VAR / "gateway_port")
-    before = [int(note.read_text())] if note.exists() else []
-    for port in [*before, *GATEWAY_PORTS]:
+def _gateway_port(web_port: int) -> int:
+    """
+    A free port for the sandbox gateway, at a fixed distance from the one of the pages.
+
+    That one is held already: two clones that start at once so look for different ones.
+    """
+    distances = range(900, 10_000, 100)
+    for port in [port for far in distances for port in (web_port + far, web_port - far) if 1024 <= port <= 65535]:
         if probe := _opened(LOCAL, port):
             probe.close()
-            note.write_text(str(port))
             return port
-    raise CommandError("The ports 8900 to 8999 are all taken; the sandbox gateway needs one.")
+    raise CommandError("The sandbox gateway finds no free port. Choose another one for the pages: make up PORT=20000")
 
 
 def _opened(host: str, port: int) -> socket.socket | None:
