@@ -68,16 +68,6 @@ class CustomerAdmin(CustomerColumns, CustomerPages, CustomerExport, LargeListMix
         """Our filters, then those of upper apps."""
         return [*CUSTOMER_FILTERS, *self.added_filters]
 
-    def get_changelist_instance(self, request: HttpRequest):
-        """The list, from which erased customers have gone; their page stays reachable from evidence."""
-        request.lists_customers = True
-        return super().get_changelist_instance(request)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Customer]:
-        """Everybody on a customer's page, those present in lists."""
-        customers_ = super().get_queryset(request)
-        return customers_.present() if getattr(request, "lists_customers", False) else customers_
-
     def rows_of_page(self, request: HttpRequest, keys: Sequence[int]) -> list[Customer]:
         """The customers of one page with all that their columns show."""
         rows = list(with_columns(Customer.objects.filter(pk__in=keys)).order_by("-pk"))
@@ -89,7 +79,12 @@ class CustomerAdmin(CustomerColumns, CustomerPages, CustomerExport, LargeListMix
         return rows
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """Customers a term means; what cannot be answered by an index is refused with a sentence."""
+        """
+        Customers a term means, erased ones left out; their pages stay reachable from the evidence.
+
+        What no index can answer is refused with a sentence.
+        """
+        queryset = queryset.present()
         term = search_term.strip()
         if not term:
             return queryset, False

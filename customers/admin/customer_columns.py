@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from customers.choices import Channel, ConsentStatus
 from customers.models import Consent, ContactPoint, Customer
@@ -70,7 +70,7 @@ class CustomerColumns:
         """The name, or a word in its place."""
         return customer.name or _("No name")
 
-    display_name.short_description = gettext_lazy("name")
+    display_name.short_description = pgettext_lazy("of a person", "name")
 
     def display_address(self, customer: Customer) -> SafeString | str:
         """The masked number, or the masked e-mail where there is none."""

@@ -27,11 +27,6 @@ class CustomerExport(ExportMixin):
     export_template_name = "admin/customers/customer/export.html"
     import_export_change_list_template = "admin/customers/customer/list.html"
 
-    def get_export_queryset(self, request: HttpRequest) -> QuerySet:
-        """The customers of the present search and filters."""
-        request.lists_customers = True
-        return super().get_export_queryset(request)
-
     def get_export_resource_kwargs(self, request: HttpRequest, **kwargs) -> dict:
         """Whole addresses for those who may see them."""
         return {"shows_addresses": request.user.has_perm("customers.view_full_address")}

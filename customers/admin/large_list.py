@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from unfold.views import ChangeList
 
-# Counting 10,000 index entries takes 3 ms, counting a million 150 ms and more with every filter.
+# Ten thousand keys out of an index take 10 ms, counting a million 150 ms and more with every filter.
 COUNTED_AT_MOST = 10_000
 
 
@@ -21,21 +21,19 @@ class BoundedPaginator(Paginator):
 
     template_name = "admin/large_list_pagination.html"
 
-    def __init__(self, object_list: QuerySet, per_page: int, *, is_whole_table: bool = False):
-        super().__init__(object_list, per_page)
+    def __init__(self, *args, is_whole_table: bool = False, **kwargs):
+        super().__init__(*args, **kwargs)
         self.is_whole_table = is_whole_table
 
     @cached_property
+    def first_keys(self) -> list[int]:
+        """The keys of the first 10,001 matches: one question answers who is on the page and how many there are."""
+        return list(self.object_list.values_list("pk", flat=True)[: COUNTED_AT_MOST + 1])
+
+    @property
     def counted(self) -> int:
         """The number of matches, or 10,001 where there are more."""
-        if len(self.first_keys) < self.per_page:
-            return len(self.first_keys)
-        return self.object_list.order_by().values("pk")[: COUNTED_AT_MOST + 1].count()
-
-    @cached_property
-    def first_keys(self) -> list[int]:
-        """The keys of the first page; where they do not fill it, nothing is left to count."""
-        return list(self.object_list.values_list("pk", flat=True)[: self.per_page])
+        return len(self.first_keys)
 
     @cached_property
     def count(self) -> int:
@@ -56,10 +54,11 @@ class BoundedPaginator(Paginator):
 
     def page_of_keys(self, number: int) -> list[int]:
         """The keys of one page; the index alone answers, so that the last page costs little."""
-        if number == 1:
-            return self.first_keys
         start = (number - 1) * self.per_page
-        return list(self.object_list.values_list("pk", flat=True)[start : start + self.per_page])
+        end = start + self.per_page
+        if end <= self.counted or self.counted <= COUNTED_AT_MOST:
+            return self.first_keys[start:end]
+        return list(self.object_list.values_list("pk", flat=True)[start:end])
 
     def _estimate(self) -> int:
         """What the last ANALYZE of PostgreSQL counted."""
@@ -100,6 +99,7 @@ class LargeListMixin:
     """Admin of a table with a million rows: newest first, paged by key, nothing counted."""
 
     ordering = ["-id"]
+    paginator = BoundedPaginator
     sortable_by = ()
     list_per_page = 50
     show_full_result_count = False

@@ -25,33 +25,42 @@ from customers.models.contact_point import masked
 NUMBERED = (Channel.SMS, Channel.VOICE)
 
 
+class GroupingAdmin(ModelAdmin):
+    """What customers are grouped by; deleting asks with their number, without listing them."""
+
+    actions = None
+    question = ""
+
+    @display(description=_("customers"))
+    def people(self, group: Tag | Tier) -> SafeString:
+        """The way to the customers of the group."""
+        address = f"{reverse('admin:customers_customer_changelist')}?{self.question}={group.pk}"
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', address, _("Show"))
+
+    def get_deleted_objects(self, groups: Sequence[Tag | Tier], request: HttpRequest) -> tuple:
+        """What goes: a stock page would list every customer of a tag, a hundred thousand of them."""
+        words = _("%(group)s (%(count)s customers lose it)")
+        listed = [words % {"group": group, "count": f"{group.customers.count():,}"} for group in groups]
+        return listed, {self.opts.verbose_name_plural: len(listed)}, set(), []
+
+
 @admin.register(Tag)
-class TagAdmin(ModelAdmin):
+class TagAdmin(GroupingAdmin):
     """The shop's tags."""
 
     list_display = ["name", "people"]
     search_fields = ["name"]
     ordering = ["name"]
-    actions = None
-
-    @display(description=_("customers"))
-    def people(self, tag: Tag) -> SafeString:
-        """The way to the customers who carry the tag."""
-        return _list_link(f"tag={tag.pk}")
+    question = "tag"
 
 
 @admin.register(Tier)
-class TierAdmin(ModelAdmin):
+class TierAdmin(GroupingAdmin):
     """The shop's tiers."""
 
     list_display = ["name", "rank", "people"]
     ordering = ["-rank", "name"]
-    actions = None
-
-    @display(description=_("customers"))
-    def people(self, tier: Tier) -> SafeString:
-        """The way to the customers of the tier."""
-        return _list_link(f"tier={tier.pk}")
+    question = "tier"
 
 
 class SuppressionForm(forms.ModelForm):
@@ -183,8 +192,3 @@ class ConsentChangeAdmin(LargeListMixin, ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: ConsentChange | None = None) -> bool:
         """Evidence is not deleted."""
         return False
-
-
-def _list_link(query: str) -> SafeString:
-    address = f"{reverse('admin:customers_customer_changelist')}?{query}"
-    return format_html('<a class="text-primary-600" href="{}">{}</a>', address, _("Show"))

@@ -6,6 +6,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import connection, models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from customers import phone
 from customers.choices import Channel, ConsentStatus, Gender
@@ -118,7 +119,7 @@ class Customer(models.Model):
     A birthday is kept in parts, because many customers tell the day and not the year.
     """
 
-    name = models.CharField(_("name"), max_length=60, blank=True)
+    name = models.CharField(pgettext_lazy("of a person", "name"), max_length=60, blank=True)
     gender = models.CharField(_("gender"), max_length=6, choices=Gender, blank=True, default="")
     birth_year = models.PositiveSmallIntegerField(_("year of birth"), null=True, blank=True)
     birth_month = models.PositiveSmallIntegerField(_("month of birth"), null=True, blank=True)

@@ -360,6 +360,22 @@ def test_what_is_no_address_is_not_closed():
     assert not Suppression.objects.exists()
 
 
+def test_deleting_a_tag_asks_with_the_number_of_its_customers_and_lists_none():
+    keeper = shop.browser(shop.staff("view_tag", "delete_tag", "view_customer", name="keeper"))
+    tag = Tag.objects.create(name="老客")
+    for person in (cast.li_na(), cast.wang_wei()):
+        person.customertag_set.create(tag=tag)
+    page = f"/admin/customers/tag/{tag.pk}/delete/"
+
+    asked = shop.sentences(keeper.get(page))
+    keeper.post(page, {"post": "yes"})
+
+    assert "老客 (2 customers lose it)" in asked
+    assert "李娜" not in asked
+    assert not Tag.objects.exists()
+    assert Customer.objects.count() == 2
+
+
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 @pytest.mark.parametrize(
     "page", ["customer", "customer/add", "suppression", "suppression/add", "tag", "tier", "consentchange"]
