@@ -6,6 +6,8 @@ from customers.msgid import _
 
 # No sample file and no made-up number of this product has this prefix; theirs continue with 0000.
 MAGIC_PREFIX = "1999999"
+# Satellite phones, all of them out of reach: for crowds of which not everybody can be delivered to.
+OUT_OF_REACH_PREFIX = "1740599"
 LONGEST_TEXT = 1000
 
 
@@ -76,6 +78,8 @@ def rule_for(number: str, text: str) -> Rule:
         rule = MAGIC.get(number[-4:])
         if rule is not None:
             return rule
+    if number[-11:-4] == OUT_OF_REACH_PREFIX:
+        return MAGIC["0002"]
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit() and 5 <= len(digits) <= 20):
         return BAD_NUMBER
