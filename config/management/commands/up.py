@@ -4,7 +4,6 @@ import http.client
 import os
 import signal
 import socket
-import sys
 import time
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from config import embedded, running
+from config import embedded, programs, running
 from config.preparation import prepare
 from config.supervisor import Program, Supervisor
 
@@ -111,23 +110,13 @@ class Command(BaseCommand):
 
 def _programs(web_socket: int, *, gateway_port: int) -> list[Program]:
     """The processes of a deployment; the gateway first, because what is first is stopped last."""
-    python, manage = [sys.executable], [sys.executable, str(settings.ROOT / "manage.py")]
     sandbox = settings.VAR / "sandbox"
     sandbox.mkdir(mode=0o700, exist_ok=True)
-    gateway = ["-m", "config.sandbox_gateway", "--port", str(gateway_port), "--directory", str(sandbox)]
-    gunicorn = [
-        *("-m", "gunicorn", "config.wsgi", "--bind", f"fd://{web_socket}", "--workers", "2", "--threads", "4"),
-        *("--timeout", "60", "--graceful-timeout", "10", "--no-control-socket", "--log-level", "warning"),
-    ]
-    workers = [
-        Program(name, [*manage, "rqworker", queue, "--verbosity", "0"], settings.ROOT)
-        for name, queue in WORKERS.items()
-    ]
     return [
-        Program("gateway", [*python, *gateway], settings.ROOT),
-        Program("web", [*python, *gunicorn], settings.ROOT, keeps_open=(web_socket,)),
-        *workers,
-        Program("scheduler", [*manage, "rqcron", "config.cron", "--logging-level", "WARNING"], settings.ROOT),
+        programs.gateway(gateway_port, sandbox),
+        programs.web(web_socket),
+        *(programs.worker(name, queue) for name, queue in WORKERS.items()),
+        programs.scheduler(),
     ]
 
 
