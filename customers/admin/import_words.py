@@ -32,7 +32,7 @@ REASONS: dict[str, tuple[str, str]] = {
 }
 UNKNOWN_REASON = (msgid("Cannot be read"), msgid("Correct the cell in the file and upload it again."))
 
-CONSENTS = {cells.YES: _("yes"), cells.NO: _("no")}
+CONSENTS = {cells.YES: _("yes"), cells.NO: _("no"), cells.OPT_OUT: _("opted out")}
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ def withdraw_everywhere(
 def _asked(customer_ids: Sequence[int], channels: Sequence[str], purposes: Sequence[str]) -> dict[str, list]:
     """The parameters that say whose permission is meant; a purpose that needs none is a mistake of the caller."""
     if unknown := {Purpose(purpose) for purpose in purposes} - set(CONSENT_PURPOSES):
-        raise ValueError(f"No consent is kept for {unknown}")
+        raise ValueError(f"No consent is kept for {', '.join(unknown)}")
     return {
         "customers": list(customer_ids),
         "channels": [Channel(channel).value for channel in channels],

@@ -11,7 +11,7 @@ from customers import phone
 from customers.msgid import _
 from customers.spreadsheets import dates
 
-YES, NO, UNKNOWN = "yes", "no", "unknown"
+YES, NO, OPT_OUT, UNKNOWN = "yes", "no", "opt_out", "unknown"
 
 
 class Formula(str):
@@ -70,11 +70,6 @@ NO_WORDS = frozenset(
         "未同意",
         "拒绝",
         "已拒绝",
-        "拒收",
-        "退订",
-        "已退订",
-        "取消订阅",
-        "已取消",
         "未订阅",
     }
     | {
@@ -92,10 +87,13 @@ NO_WORDS = frozenset(
         "✘",
         "❌",
         "0",
-        "td",
     }
-    | {"n", "no", "f", "false", "off", "unsubscribed", "optout", "opt-out", "opted out", "not subscribed"}
-    | {"disagree", "declined", "never"}
+    | {"n", "no", "f", "false", "off", "not subscribed", "disagree", "declined", "never"}
+)
+# Said by somebody who got messages and wants no more: it closes the door to every later file as well.
+OPT_OUT_WORDS = frozenset(
+    {"拒收", "退订", "已退订", "取消订阅", "已取消", "已取消订阅", "td", "unsubscribed", "unsubscribe"}
+    | {"optout", "opt-out", "opted out"}
 )
 GENDERS = {
     **dict.fromkeys(["男", "男性", "男士", "先生", "m", "male", "man", "mr"], "male"),
@@ -179,7 +177,7 @@ def gender(raw: object, *, longest: int = 0) -> tuple[str, str]:
 
 
 def consent(raw: object, *, longest: int = 0) -> tuple[str, str]:
-    """Read a yes or no; what is neither is unknown and never consent."""
+    """Read a yes, a no or an opt-out; what is none of them is unknown and never consent."""
     if isinstance(raw, bool):
         return (YES if raw else NO), ""
     value, reason = _unwrapped(raw)
@@ -190,6 +188,8 @@ def consent(raw: object, *, longest: int = 0) -> tuple[str, str]:
     word = unicodedata.normalize("NFKC", value).lower().strip(" .。!！")
     if word in YES_WORDS:
         return YES, ""
+    if word in OPT_OUT_WORDS:
+        return OPT_OUT, ""
     return (NO, "") if word in NO_WORDS else (UNKNOWN, "unknown_consent")
 
 

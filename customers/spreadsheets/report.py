@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from customers.spreadsheets.cells import NO, OPT_OUT
 from customers.spreadsheets.layouts import Column
 from customers.spreadsheets.rows import DUPLICATE, VALID, Row
 
@@ -31,7 +32,7 @@ class Report:
         cells = [row.number, row.outcome, "" if row.outcome == VALID else reason, row.phone or ""]
         if self._birthday:
             cells.append(row.birthday_text)
-        cells += [getattr(row, key) for _column, key in self._consents]
+        cells += [NO if (said := getattr(row, key)) == OPT_OUT else said for _column, key in self._consents]
         self._writer.writerow(cells)
 
 

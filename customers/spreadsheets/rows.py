@@ -29,7 +29,7 @@ _TOTAL = re.compile(
 
 
 class Row(NamedTuple):
-    """What one row says; consents are "yes", "no" or "unknown", and only "yes" is consent.
+    """What one row says; consents are "yes", "no", "opt_out" or "unknown", and only "yes" is consent.
 
     Problems are (header, cell as shown to staff, reason); the words for a reason are in `cells.REASONS`, for a phone
     in `phone.REMEDIES`.
@@ -251,10 +251,11 @@ def _split_region(values: list) -> None:
 
 
 def _spread_consent(values: list, *, specific: frozenset[str]) -> None:
-    """A column for all channels fills those without a column of their own; its no beats their yes."""
+    """A column for all channels fills those without a column of their own; its refusal beats their yes."""
     overall = values[_CONSENT]
     for key, slot in (("sms_consent", _SMS), ("email_consent", _MAIL)):
-        if key not in specific or overall == cells.NO:
+        refuses = overall == cells.OPT_OUT or (overall == cells.NO and values[slot] != cells.OPT_OUT)
+        if key not in specific or refuses:
             values[slot] = overall
 
 

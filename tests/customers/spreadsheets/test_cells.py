@@ -73,9 +73,14 @@ def test_a_clear_yes_is_consent(raw):
     assert cells.consent(raw) == (cells.YES, "")
 
 
-@pytest.mark.parametrize("raw", ["否", "N", "no", "False", "×", "不同意", "0", 0.0, False, "已退订", "TD"])
+@pytest.mark.parametrize("raw", ["否", "N", "no", "False", "×", "不同意", "0", 0.0, False, "未订阅"])
 def test_a_clear_no_is_a_refusal(raw):
     assert cells.consent(raw) == (cells.NO, "")
+
+
+@pytest.mark.parametrize("raw", ["已退订", "TD", "拒收", "Unsubscribed", "取消订阅"])
+def test_who_has_opted_out_is_told_from_who_never_agreed(raw):
+    assert cells.consent(raw) == (cells.OPT_OUT, "")
 
 
 @pytest.mark.parametrize("raw", ["", None, "-", "?", "未知", "null"])
