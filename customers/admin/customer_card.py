@@ -14,7 +14,8 @@ USUAL_CHANNELS = [Channel.SMS, Channel.EMAIL]
 
 def context(customer: Customer, user: AbstractBaseUser) -> dict[str, object]:
     """Everything the templates around the form need."""
-    points = list(ContactPoint.objects.filter(customer=customer).order_by("channel", "-is_primary", "id"))
+    points = list(ContactPoint.objects.filter(customer=customer).order_by("-is_primary", "id"))
+    points.sort(key=lambda point: Channel.values.index(point.channel))
     evidence = ConsentChange.objects.filter(customer=customer).select_related("actor", "spreadsheet_import")
     newest = list(evidence.order_by("-recorded_at", "-id")[: EVIDENCE_SHOWN + 1])
     return {
