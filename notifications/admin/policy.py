@@ -44,9 +44,9 @@ class FrequencyCapForm(forms.ModelForm):
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        self.fields["window_length"].required = False
-        self.fields["purpose"].choices = [("", _("messages of every class that counts")), *CAPPED]
-        self.fields["channel"].choices = [("", _("every channel")), *Channel.choices]
+        # Those who may only look get a form without fields.
+        if "window_length" in self.fields:
+            self.fields["window_length"].required = False
         if self.instance.minimum_gap:
             self.initial["gap_hours"] = int(self.instance.minimum_gap.total_seconds() // 3600)
 
@@ -91,6 +91,16 @@ class FrequencyCapAdmin(ModelAdmin):
             {"fields": ["name", "limit", "window_length", "window", "purpose", "channel", "gap_hours", "is_active"]},
         )
     ]
+
+    def formfield_for_choice_field(self, db_field, request, **options):
+        """Choices that read on in the sentence; transaction notices know no caps."""
+        offered = {
+            "purpose": [("", _("messages of every class that counts")), *CAPPED],
+            "channel": [("", _("every channel")), *Channel.choices],
+        }
+        if db_field.name in offered:
+            options["choices"] = offered[db_field.name]
+        return super().formfield_for_choice_field(db_field, request, **options)
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         """The form, with what a change affects."""

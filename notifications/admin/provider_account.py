@@ -55,7 +55,6 @@ class ProviderAccountForm(forms.ModelForm):
             if stored
             else _("The API key or token of the account. It is stored encrypted and never shown again.")
         )
-        self.fields["channel"].choices = [(Channel.SMS.value, Channel.SMS.label)]
 
     def clean_url(self) -> str:
         """An address outside this machine and its networks."""
@@ -136,6 +135,12 @@ class ProviderAccountAdmin(ModelAdmin):
         (gettext_lazy("Price and pace"), {"fields": [("price", "batch_size")]}),
         (gettext_lazy("Use"), {"fields": ["is_active", "is_sandbox"]}),
     ]
+
+    def formfield_for_choice_field(self, db_field, request, **options):
+        """Channels that no gateway carries yet are not offered."""
+        if db_field.name == "channel":
+            options["choices"] = [(Channel.SMS.value, Channel.SMS.label)]
+        return super().formfield_for_choice_field(db_field, request, **options)
 
     def get_form(self, request, obj=None, change=False, **options):
         """The form with its explanations."""

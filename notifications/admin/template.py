@@ -22,6 +22,9 @@ from notifications.admin import template_preview
 from notifications.admin.dialogs import ask, done
 from notifications.models import Template
 
+# A shop knows many numbers without a name: the text must read well for them too.
+INSERTED = {"name": '{{ name or "顾客" }}'}
+
 
 class TextWithVariables(UnfoldAdminTextareaWidget):
     """A text area under a row of variables that are inserted by a click."""
@@ -32,7 +35,11 @@ class TextWithVariables(UnfoldAdminTextareaWidget):
         """The variables a text may use, with what they mean."""
         context = super().get_context(name, value, attrs)
         context["variables"] = [
-            {"key": variable.key, "label": _(variable.label), "example": variable.example}
+            {
+                "inserted": INSERTED.get(variable.key, f"{{{{ {variable.key} }}}}"),
+                "label": _(variable.label),
+                "example": variable.example,
+            }
             for variable in rendering.VARIABLES.values()
         ]
         context["default_form"] = '{{ name or "顾客" }}'

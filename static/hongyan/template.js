@@ -3,8 +3,7 @@ document.addEventListener("click", (event) => {
     const chip = event.target.closest("[data-insert]");
     if (!chip) return;
     const field = document.getElementById(chip.dataset.target);
-    const inserted = `{{ ${chip.dataset.insert} }}`;
-    field.setRangeText(inserted, field.selectionStart, field.selectionEnd, "end");
+    field.setRangeText(chip.dataset.insert, field.selectionStart, field.selectionEnd, "end");
     field.focus();
     field.dispatchEvent(new Event("input", { bubbles: true }));
 });
