@@ -54,6 +54,12 @@ def _birth_month(value: str) -> dict:
     return _ask("birthday", "unknown") if value == "unknown" else _ask("birthday", "month", [value])
 
 
+def _last_contact(value: str) -> dict:
+    word, _separator, days = value.partition("_")
+    operator = {"within": "within_days", "before": "not_for_days", "never": "never"}[word]
+    return _ask("contacted", operator, int(days) if days else None)
+
+
 _READERS: dict[str, Callable[[str], dict]] = {
     "q": _name,
     "tag": lambda value: _ask("tag", "any", [value]),
@@ -62,4 +68,5 @@ _READERS: dict[str, Callable[[str], dict]] = {
     "consent": _consent,
     "birth_month": _birth_month,
     "import": lambda value: _ask("import", "in", value),
+    "last_contact": _last_contact,
 }

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from campaigns import segmentation
 from customers import clock
 from customers.choices import Channel, Purpose
 from notifications import caps
@@ -60,3 +61,16 @@ def test_the_answers_are_offered_in_both_languages(language):
     reader = shop.browser(shop.staff("view_customer"), language)
 
     assert 'value="within_1"' in reader.get(shop.LIST).content.decode()
+
+
+@pytest.mark.parametrize("answer", ["within_7", "before_90", "never"])
+def test_the_filter_becomes_the_same_question_of_a_segment(clerk, answer):
+    contacted(cast.li_na(), 200, 2)
+    contacted(cast.wang_wei(), 100)
+    cast.chen_jie()
+
+    conditions, left_out = segmentation.conditions_from(f"last_contact={answer}")
+
+    listed = shop.names_in(clerk.get(shop.LIST, {"last_contact": answer}))
+    assert left_out == []
+    assert sorted(segmentation.people(conditions, now=clock.now()).values_list("name", flat=True)) == sorted(listed)
