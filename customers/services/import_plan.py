@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
@@ -12,7 +11,7 @@ from customers.spreadsheets.rows import SKIP, Row
 LONGEST_NAME = 60
 LONGEST_TIER = 30
 
-# Temporary, because they need no log and no cleaning up: they are empty after each transaction.
+# Temporary, because they need no log; emptied at each commit, because they hold people's data.
 TABLES = """
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_row (
     number integer, phone text, email text, external_id text, name text, gender text,
@@ -33,8 +32,10 @@ CREATE TEMPORARY TABLE IF NOT EXISTS consent_wish (
 ) ON COMMIT DELETE ROWS;
 -- Customers that an earlier chunk of the same file has taken.
 CREATE TEMPORARY TABLE IF NOT EXISTS taken_customer (customer_id bigint PRIMARY KEY, number integer);
-TRUNCATE staged_row, planned_row, changed_customer, missing_point, missing_tag, consent_wish, taken_customer;
+TRUNCATE taken_customer;
 """
+
+EMPTY = "TRUNCATE staged_row, planned_row, changed_customer, missing_point, missing_tag, consent_wish"
 
 STAGE = """
 COPY staged_row (
@@ -165,26 +166,20 @@ WHERE planned.outcome = 'matched' AND NOT EXISTS (
 """
 
 
-class Staged(NamedTuple):
-    """How many rows were staged, and the number of the last one read."""
-
-    count: int
-    last_number: int
-
-
 def prepare(cursor: CursorWrapper) -> None:
     """Create the temporary tables of this connection, or empty them."""
     cursor.execute(TABLES)
 
 
-def stage(cursor: CursorWrapper, rows: Iterable[Row]) -> Staged:
-    """Send rows to PostgreSQL; lines of totals and notes are no customers and are left out."""
-    count = number = 0
+def stage(cursor: CursorWrapper, rows: Iterable[Row]) -> int:
+    """Send rows to PostgreSQL and count them; lines of totals and notes are no customers and are left out."""
+    cursor.execute(EMPTY)
+    count = 0
     with cursor.copy(STAGE) as copy:
         for values in _lines(rows):
             copy.write_row(values)
-            count, number = count + 1, values[0]
-    return Staged(count, number)
+            count += 1
+    return count
 
 
 def plan(cursor: CursorWrapper) -> None:

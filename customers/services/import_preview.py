@@ -101,7 +101,7 @@ def _count(
     with transaction.atomic(), connection.cursor() as cursor:
         import_plan.prepare(cursor)
         seen = _notice(analysis, interpretation, observe)
-        analysis.compared = import_plan.stage(cursor, islice(seen, COMPARED_ROWS)).count
+        analysis.compared = import_plan.stage(cursor, islice(seen, COMPARED_ROWS))
         for _row in seen:
             pass
         import_plan.plan(cursor)

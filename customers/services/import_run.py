@@ -134,11 +134,11 @@ def _after(interpretation: Iterator[Row], number: int, observe: Callable[[Row], 
 def _import_chunk(file: import_merge.File, chunk: Iterator[Row], token: UUID, *, now: datetime) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '32MB'")
-        staged = import_plan.stage(cursor, chunk)
+        count = import_plan.stage(cursor, chunk)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [import_merge.ONE_FILE_AT_A_TIME])
         import_plan.plan(cursor)
         import_merge.write(cursor, file, now=now)
-        _record_progress(file.import_id, token, staged.count, import_merge.counts(cursor), now=now)
+        _record_progress(file.import_id, token, count, import_merge.counts(cursor), now=now)
 
 
 def _record_progress(import_id: int, token: UUID, count: int, counts: Counter[str], *, now: datetime) -> None:

@@ -138,7 +138,8 @@ def declare(
     """
     Make the declaration that a file's customers agreed; {} when no channel is declared.
 
-    A draft may be incomplete: it is for the numbers of the preview. Raises CannotImport when something that the evidence needs is missing, or the person may not declare.
+    A draft may be incomplete: it is for the numbers of the preview. Raises CannotImport when something that the
+    evidence needs is missing, or the person may not declare.
     """
     channels, purposes = list(channels), list(purposes)
     if not channels:

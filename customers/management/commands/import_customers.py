@@ -41,6 +41,10 @@ class Command(BaseCommand):
                 counts = self._work(path, options["report"], stack, is_trial=options["dry_run"])
             except Unreadable as refusal:
                 raise CommandError(import_run.sentence(refusal), returncode=REFUSED) from refusal
+            except OSError as trouble:
+                raise CommandError(
+                    _("A file cannot be opened: %(trouble)s") % {"trouble": trouble}, returncode=REFUSED
+                ) from trouble
             except imports.CannotImport as refusal:
                 raise CommandError(str(refusal), returncode=REFUSED) from refusal
         for outcome in RowOutcome:
