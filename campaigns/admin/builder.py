@@ -30,17 +30,24 @@ class BuilderWidget(forms.Textarea):
         return value if isinstance(value, str) else json.dumps(value or [])
 
 
-class ConditionsField(forms.JSONField):
+class ConditionsField(forms.Field):
     """Conditions that are refused with the builder's own sentences."""
 
     widget = BuilderWidget
 
-    def clean(self, value: Any) -> list:
+    def to_python(self, value: str | None) -> list:
         """The conditions in the form kept in the database."""
         try:
-            return segmentation.stored(super().clean(value) or [])
+            return segmentation.stored(segmentation.from_json(value))
         except segmentation.BadConditions as refusal:
             raise ValidationError(str(refusal)) from refusal
+
+    def has_changed(self, initial: Any, data: str | None) -> bool:
+        """Whether other people would be found."""
+        try:
+            return self.to_python(data) != (initial or [])
+        except ValidationError:
+            return True
 
 
 class SegmentForm(forms.ModelForm):

@@ -56,8 +56,6 @@ class CampaignForm(forms.ModelForm):
             widget=UnfoldAdminSelectWidget(),
             initial=self.instance.holiday,
         )
-        self.fields["planned_for"].widget = UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
-        self.fields["planned_for"].widget.format = "%Y-%m-%dT%H:%M"
         self.fields["planned_for"] = forms.DateTimeField(
             label=_("Date and time"),
             required=False,
@@ -152,6 +150,14 @@ class VariantFormSet(BaseInlineFormSet):
 class VariantForm(forms.ModelForm):
     """One text and its share."""
 
+    share = forms.IntegerField(
+        label=gettext_lazy("Share in percent"),
+        min_value=1,
+        max_value=100,
+        initial=100,
+        widget=UnfoldAdminIntegerFieldWidget(attrs={"min": 1, "max": 100}),
+    )
+
     class Meta:
         model = Variant
         fields = ["template", "share"]
@@ -161,7 +167,6 @@ class VariantForm(forms.ModelForm):
         if "template" in self.fields:
             offered = Template.objects.filter(archived_at=None) | Template.objects.filter(pk=self.instance.template_id)
             self.fields["template"].queryset = offered.select_related("signature")
-            self.fields["share"].min_value = 1
 
 
 class VariantInline(TabularInline):

@@ -123,7 +123,7 @@ def schedule(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpR
         return redirect("admin:campaigns_campaign_review", campaign.pk)
     if moment > now:
         messages.success(request, _("Scheduled for %(moment)s.") % {"moment": reviews.in_words(moment)})
-    elif doorbell.ring("campaigns.jobs.launch_due", queue="default"):
+    elif doorbell.ring("campaigns.jobs.launch_due", queue="bulk"):
         messages.success(request, _("Started. The first messages leave within seconds."))
     else:
         messages.warning(

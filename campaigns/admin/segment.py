@@ -27,8 +27,6 @@ from campaigns.models import Segment
 from campaigns.services import segments
 from customers import clock
 
-LONGEST_CONDITIONS = 20_000
-
 
 @admin.register(Segment)
 class SegmentAdmin(ModelAdmin):
@@ -100,7 +98,7 @@ class SegmentAdmin(ModelAdmin):
             raise PermissionDenied
         context: dict[str, Any] = {}
         try:
-            conditions = segmentation.stored(_sent(request.POST.get("conditions")))
+            conditions = segmentation.stored(segmentation.from_json(request.POST.get("conditions")))
             context["sentence"] = segmentation.as_sentence(conditions)
             context["count"] = segmentation.count(segmentation.people(conditions, now=clock.now()))
             query = urlencode({"conditions": json.dumps(conditions, ensure_ascii=False)})
@@ -116,7 +114,7 @@ class SegmentAdmin(ModelAdmin):
         context = self.admin_site.each_context(request) | {"title": _("People of the segment"), "media": self.media}
         older_than = request.GET.get("older_than", "")
         try:
-            conditions = segmentation.stored(_sent(request.GET.get("conditions")))
+            conditions = segmentation.stored(segmentation.from_json(request.GET.get("conditions")))
             page = segments.page(
                 conditions,
                 older_than=int(older_than) if older_than.isdecimal() and len(older_than) < 19 else None,
@@ -165,13 +163,3 @@ class SegmentAdmin(ModelAdmin):
         """The campaigns built on it."""
         uses = segments.uses(segment)[:20]
         return render_to_string("admin/campaigns/segment/used_by.html", {"campaigns": uses})
-
-
-def _sent(raw: str | None) -> Any:
-    """JSON as a browser sent it. Raises segmentation.BadConditions."""
-    try:
-        if raw and len(raw) <= LONGEST_CONDITIONS:
-            return json.loads(raw)
-    except (ValueError, RecursionError):
-        pass  # Told as conditions that cannot be read.
-    return [] if not raw else None

@@ -1,5 +1,6 @@
 """Conditions as data: read and refused with sentences, compiled to one query, and said in words."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from customers.models import Customer
 
 MAXIMUM_GROUPS = 20
 MAXIMUM_CONDITIONS = 20
+LONGEST_JSON = 20_000
 
 
 class BadConditions(ValueError):
@@ -43,6 +45,16 @@ class Condition:
     def stored(self) -> dict[str, Any]:
         """The form kept in the database."""
         return {"field": self.field.key, "operator": self.operator.key, "value": self.value}
+
+
+def from_json(text: str | None) -> Any:
+    """Conditions as a browser sent them, still unchecked. Raises BadConditions."""
+    try:
+        if text and len(text) > LONGEST_JSON:
+            raise ValueError
+        return json.loads(text) if text else []
+    except (ValueError, RecursionError) as refusal:
+        raise BadConditions(_("The conditions cannot be read. Build the segment again.")) from refusal
 
 
 def read(conditions: Any) -> list[list[Condition]]:

@@ -131,7 +131,7 @@ def launch_due(*, now: datetime) -> Launches:
     an account set active in time still saves it; and it holds up no other.
     """
     done = Launches()
-    for campaign in Campaign.objects.due(now).select_related("segment").order_by("scheduled_for", "id"):
+    for campaign in _due(now):
         itself = Campaign.objects.filter(pk=campaign.pk)
         try:
             if now > latest_start(campaign):
@@ -147,6 +147,13 @@ def launch_due(*, now: datetime) -> Launches:
             logger.exception("Campaign %d could not be launched; it is tried again.", campaign.pk)
             done.failed.append(campaign.pk)
     return done
+
+
+def _due(now: datetime) -> list[Campaign]:
+    """Due campaigns that nobody is launching: planning a million takes long enough for every worker to queue up."""
+    due = Campaign.objects.due(now).select_related("segment").order_by("scheduled_for", "id")
+    with transaction.atomic():
+        return list(due.select_for_update(skip_locked=True, of=["self"]))
 
 
 def latest_start(campaign: Campaign) -> datetime:
