@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import Channel, Purpose
 from notifications import caps
 from notifications.models import FrequencyCap
+from notifications.providers.callbacks import RECEIPT_CODES
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ OUTCOMES = {
     "staff": _("Canceled by staff"),
     "undelivered": _("The carrier could not deliver it"),
 }
-LABELS = {reason.code: reason.label for reason in REASONS} | OUTCOMES
+# What carriers report; an unknown code stands for itself.
+REPORTED = {code: _(words) for code, words in RECEIPT_CODES.items() if words}
+LABELS = {reason.code: reason.label for reason in REASONS} | OUTCOMES | REPORTED
 REMEDIES = {reason.code: reason.remedy for reason in REASONS}
 
 # The joins that the predicates read; parameters: channel, purpose, channel.

@@ -20,7 +20,7 @@ from config.demo import people
 from customers import clock, phone
 from customers.choices import Channel, ConsentStatus, Purpose
 from customers.models import ClockOffset, Consent, ConsentChange, ContactPoint, Customer, Suppression
-from notifications import rendering, text
+from notifications import rendering, screening, text
 from notifications.models import Delivery, Message, ProviderAccount, Receipt, RecentSends, Signature, Template
 from notifications.services import progress, starter_texts
 
@@ -135,6 +135,13 @@ def test_its_people_were_left_out_for_many_reasons(finished):
     reasons = set(Delivery.objects.filter(status="skipped").values_list("reason", flat=True))
 
     assert reasons >= {"no_consent", "opted_out", "suppressed", "no_address", "duplicate_address"}
+
+
+def test_every_reason_it_shows_has_words(finished):
+    shown = set(Delivery.objects.exclude(reason="").values_list("reason", flat=True))
+
+    assert "absent" in shown
+    assert shown <= set(screening.LABELS)
 
 
 def test_what_was_promised_before_it_started_is_what_was_sent(finished):
