@@ -8,14 +8,13 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from customers import phone
 from customers.choices import Gender, RowOutcome
 from customers.models import SpreadsheetImport
 from customers.models.contact_point import masked
-from customers.msgid import _ as msgid
 from customers.services import import_columns
 from customers.spreadsheets import cells
 from customers.spreadsheets.fields import FIELD
@@ -25,12 +24,14 @@ REASONS: dict[str, tuple[str, str]] = {
     **cells.REASONS,
     **phone.REMEDIES,
     "number_taken": (
-        msgid("Another customer already has this customer number"),
-        msgid("The row was imported without it; correct the number in the file or on the other customer's page."),
+        gettext_noop("Another customer already has this customer number"),
+        gettext_noop(
+            "The row was imported without it; correct it in the file, or on the other customer's page."
+        ),
     ),
-    "duplicate": (msgid("The same customer as in an earlier row"), msgid("Delete one of the two rows.")),
+    "duplicate": (gettext_noop("The same customer as in an earlier row"), gettext_noop("Delete one of the two rows.")),
 }
-UNKNOWN_REASON = (msgid("Cannot be read"), msgid("Correct the cell in the file and upload it again."))
+UNKNOWN_REASON = (gettext_noop("Cannot be read"), gettext_noop("Correct the cell in the file and upload it again."))
 
 CONSENTS = {cells.YES: _("yes"), cells.NO: _("no"), cells.OPT_OUT: _("opted out")}
 
@@ -128,14 +129,14 @@ def rows_link(imported: SpreadsheetImport, **filters: str) -> str:
 def tiles(imported: SpreadsheetImport, counts: Mapping[str, int], *, is_result: bool) -> list[Tile]:
     """The rows by outcome; in a result each number leads to its rows."""
     notes = {
-        RowOutcome.CREATED: _("new customers"),
+        RowOutcome.CREATED: _("not known before"),
         RowOutcome.UPDATED: _("known customers, with something new in the file"),
         RowOutcome.UNCHANGED: _("known customers, nothing new"),
         RowOutcome.DUPLICATE: _("another row of the file is the same customer; the first one counts"),
         RowOutcome.REJECTED: _("no phone number, e-mail address or customer number that can be used"),
     }
     labels = {
-        RowOutcome.CREATED: _("New"),
+        RowOutcome.CREATED: _("New customers"),
         RowOutcome.UPDATED: _("To be updated"),
         RowOutcome.UNCHANGED: _("Unchanged"),
         RowOutcome.DUPLICATE: _("Duplicates"),

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import LayoutMemory
-from customers.msgid import _ as msgid
 from customers.spreadsheets import layouts
 from customers.spreadsheets.fields import FIELD, FIELDS
 from customers.spreadsheets.layouts import Column
@@ -18,9 +17,9 @@ from customers.spreadsheets.reader import Sheet
 WITHOUT_A_PLACE = frozenset(["total_spent", "created_on"])
 OFFERED = tuple(field for field in FIELDS if field.key not in WITHOUT_A_PLACE)
 
-IGNORED = msgid("“%(header)s” is not imported.")
-REMEMBERED = msgid("“%(header)s” is read as %(label)s, as last time.")
-CHOSEN = msgid("“%(header)s” is read as %(label)s: you chose this.")
+IGNORED = gettext_noop("“%(header)s” is not imported.")
+REMEMBERED = gettext_noop("“%(header)s” is read as %(label)s, as last time.")
+CHOSEN = gettext_noop("“%(header)s” is read as %(label)s: you chose this.")
 
 
 class CannotMap(Exception):
