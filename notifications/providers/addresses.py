@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-import socket
 from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,13 +21,23 @@ class Address(NamedTuple):
     port: int
     path: str
 
+    @property
+    def bracketed(self) -> str:
+        """The host as it stands in a URL."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def url(self) -> str:
+        """The address in its one spelling."""
+        return f"http{'s' * self.secure}://{self.bracketed}:{self.port}{self.path}"
+
 
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 # The "last label is a number" rule of the WHATWG URL standard: such a host is always an IPv4 address.
 NUMBER_AT_END = re.compile(r"(^|\.)([0-9]+|0x[0-9a-f]*)$")
 LOCAL_NAMES = (".localhost", ".local", ".localdomain", ".internal", ".home.arpa")
-# Metadata services on addresses that count as public: Azure's and, in IPv6 form, AWS's.
-METADATA = frozenset({"168.63.129.16", "fd00:ec2::254"})
+# Azure's metadata service stands on an address that counts as public.
+METADATA = ipaddress.ip_address("168.63.129.16")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 LONGEST_URL = 2000
 
@@ -112,22 +121,20 @@ def canonical_host(host: str) -> str:
     """
     if not host:
         raise RefusedAddress(NO_HOST)
+    if ":" not in host:
+        try:
+            # Turns full-width and circled digits into digits, as the resolver would.
+            host = host.encode("idna").decode("ascii").lower().removesuffix(".")
+        except UnicodeError:
+            raise RefusedAddress(BAD_HOST) from None
     literal = ip_literal(host)
     if literal is not None:
         return str(literal)
-    try:
-        # Turns full-width and circled digits into digits, as the resolver would.
-        name = host.encode("idna").decode("ascii").lower().removesuffix(".")
-    except UnicodeError:
-        raise RefusedAddress(BAD_HOST) from None
-    literal = ip_literal(name)
-    if literal is not None:
-        return str(literal)
-    if not HOST.fullmatch(name):
+    if not HOST.fullmatch(host):
         raise RefusedAddress(BAD_HOST)
-    if NUMBER_AT_END.search(name) or is_odd_ip(name):
+    if NUMBER_AT_END.search(host):
         raise RefusedAddress(ODD_NUMBERS)
-    return name
+    return host
 
 
 def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -138,25 +145,15 @@ def ip_literal(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
         return None
 
 
-def is_odd_ip(host: str) -> bool:
-    """Whether the C library would read this host as an IPv4 address."""
-    try:
-        socket.inet_aton(host)
-    except OSError:
-        return False
-    return True
-
-
 def is_listed(address: Address, *, private_hosts: Collection[str]) -> bool:
     """Whether an administrator allowed this host, or this host and port, by name."""
-    bracketed = f"[{address.host}]" if ":" in address.host else address.host
-    spellings = {address.host, bracketed, f"{bracketed}:{address.port}"}
+    spellings = {address.host, address.bracketed, f"{address.bracketed}:{address.port}"}
     return any(entry.strip().lower() in spellings for entry in private_hosts)
 
 
 def is_public(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether an IP address, and any IPv4 address inside it, is on the public Internet."""
-    if str(ip) in METADATA or ip.is_multicast or not ip.is_global:
+    if ip == METADATA or ip.is_multicast or not ip.is_global:
         return False
     if isinstance(ip, ipaddress.IPv4Address):
         return True

@@ -4,10 +4,10 @@ import json
 import threading
 
 import pytest
-from running_sandbox import ROOT, batch, magic, provider_of, send, vars_of
 
 from config.sandbox.rules import MAGIC
 from notifications.providers.base import Answer, NotFound, Outcome
+from tests.gateway import ROOT, batch, magic, provider_of, send, vars_of
 
 
 def test_what_was_accepted_stands_in_the_ledger(sandbox):

@@ -9,12 +9,12 @@ import time
 from datetime import datetime, timedelta
 
 import pytest
-from running_sandbox import PATIENCE, ROOT, batch, magic, provider_of, send
 
 from config.sandbox.clock import FRESH_SECONDS
 from customers import clock
 from customers.models import ClockOffset
 from notifications.providers.base import Outcome
+from tests.gateway import PATIENCE, ROOT, batch, magic, provider_of, send
 
 
 def test_receipts_come_to_the_callback_of_the_batch(sandbox, shop):

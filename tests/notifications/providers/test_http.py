@@ -81,6 +81,15 @@ def test_an_answer_that(scripted, client, script, code):
     assert failure.value.words.endswith("may have taken the message.")
 
 
+def test_a_server_that_stops_reading_does_not_hold_a_worker():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = HttpClient(private_hosts={"127.0.0.1"}, limits=QUICK)
+        with pytest.raises(AnswerLost) as failure:
+            client.post(f"http://127.0.0.1:{listener.getsockname()[1]}/", body=b"x" * 20_000_000, headers={})
+
+    assert failure.value.code == "no_answer_in_time"
+
+
 def test_a_compressed_answer_is_read(scripted, client):
     server = scripted(lambda c, _r: c.sendall(http(gzip.compress(b"hello"), headers="Content-Encoding: gzip\r\n")))
 
@@ -95,6 +104,15 @@ def test_a_redirect_is_not_followed_and_the_key_stays_here(scripted, client):
 
     assert post(client, server.url).status == 307
     assert other.requests == []
+
+
+def test_a_cookie_is_not_sent_back(scripted, client):
+    server = scripted(lambda c, _r: c.sendall(http(b"{}", headers="Set-Cookie: session=1\r\n")))
+
+    post(client, server.url)
+    post(client, server.url)
+
+    assert b"cookie" not in server.requests[1].lower()
 
 
 def test_a_closed_port_means_nothing_was_sent(client):
@@ -275,6 +293,17 @@ def secure_server(scripted, certificate):
     return server
 
 
+@pytest.fixture
+def secure_client(secure_server, certificate) -> HttpClient:
+    """A client that trusts that server."""
+    return HttpClient(
+        private_hosts={secure_server.secure_host},
+        resolve=lambda *_: ["127.0.0.1"],
+        limits=QUICK,
+        certificates=certificate,
+    )
+
+
 def test_a_certificate_that_nobody_vouches_for_is_refused(secure_server):
     host = secure_server.secure_host
     client = HttpClient(private_hosts={host}, resolve=lambda *_: ["127.0.0.1"], limits=QUICK)
@@ -296,12 +325,30 @@ def test_a_certificate_for_another_name_is_refused(secure_server, certificate):
     assert failure.value.code == "bad_certificate"
 
 
-def test_a_trusted_certificate_is_checked_against_the_name_not_the_ip(secure_server, certificate):
-    host = secure_server.secure_host
-    client = HttpClient(private_hosts={host}, resolve=lambda *_: ["127.0.0.1"], limits=QUICK, certificates=certificate)
+def test_a_trusted_certificate_is_checked_against_the_name_not_the_ip(secure_server, secure_client):
+    url = f"https://{secure_server.secure_host}/"
 
-    assert [post(client, f"https://{host}/").status for _call in range(3)] == [200] * 3
+    assert [post(secure_client, url).status for _call in range(3)] == [200] * 3
     assert secure_server.connection_count == 1
+
+
+def test_a_secure_answer_that_drips_is_given_up_too(secure_server, secure_client):
+    secure_server.script = drip(http(b"x" * 500))
+
+    with pytest.raises(AnswerLost) as failure:
+        post(secure_client, f"https://{secure_server.secure_host}/")
+
+    assert failure.value.code == "no_answer_in_time"
+
+
+@pytest.mark.parametrize("surplus", [1, 9000])
+def test_a_secure_connection_that_said_too_much_is_not_used_again(secure_server, secure_client, surplus):
+    secure_server.script = lambda c, _r: c.sendall(OK + b"x" * surplus)
+
+    post(secure_client, f"https://{secure_server.secure_host}/")
+    post(secure_client, f"https://{secure_server.secure_host}/")
+
+    assert secure_server.connection_count == 2
 
 
 def test_no_secure_connection_to_a_server_without_tls(scripted):
