@@ -5,7 +5,7 @@ from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.utils import IntegrityError
 from django.utils import translation
 
@@ -345,6 +345,26 @@ def test_a_campaign_for_one_hour_is_missed_after_one_hour(crowd):
     _schedule(campaign)
 
     assert campaigns.launch_due(now=campaign.scheduled_for + timedelta(minutes=61)).missed == [campaign.pk]
+
+
+def test_a_worker_passes_by_a_campaign_that_another_one_is_launching(transactional_db):
+    shop.account()
+    cast.crowd(20)
+    being_launched, other = shop.draft("New Year"), shop.draft("Spring Festival")
+    for campaign in (being_launched, other):
+        _schedule(campaign)
+
+    def launch_the_rest():
+        try:
+            return campaigns.launch_due(now=NOON + timedelta(hours=1))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Campaign.objects.filter(pk=being_launched.pk).launch(NOON)
+        done = pool.submit(launch_the_rest).result(timeout=10)
+
+    assert (done.launched, done.delayed) == ([other.pk], [])
 
 
 def test_two_launches_in_the_same_second_make_one_run(transactional_db):
