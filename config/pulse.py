@@ -12,9 +12,9 @@ from notifications.choices import SubmissionStatus
 from notifications.models import Heartbeat, Submission
 
 QUEUES = {
-    "urgent": _("Urgent: transaction notices and service reminders"),
+    "urgent": _("Urgent: transaction notices, service reminders, receipts"),
     "bulk": _("Bulk: marketing and customer care"),
-    "default": _("Everything else: imports, receipts, housekeeping"),
+    "default": _("Everything else: imports, housekeeping"),
 }
 
 

@@ -1,12 +1,21 @@
 """How RQ works here: arguments as JSON, lost jobs noticed soon, no database connection shared with a fork."""
 
+import logging
+
 import rq
+from django.db import DatabaseError, connection
 from django_rq.cron import DjangoCronScheduler
 from django_rq.utils import reset_db_connections
 from redis import Redis
 from rq.cron import CronJob
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
+
+from customers import clock
+from notifications.models import Heartbeat
+
+logger = logging.getLogger(__name__)
 
 # An idle worker looks after lost jobs only between two waits, which last worker_ttl - 15 seconds: 405 s by default.
 WORKER_TTL = 30
@@ -30,6 +39,17 @@ class Worker(rq.Worker):
         """Fork without connections: two processes on one would read each other's answers."""
         reset_db_connections()
         super().fork_work_horse(job, queue)
+
+    def perform_job(self, job: Job, queue: rq.Queue, execution: Execution) -> bool:
+        """Note that the queue is served, then run the job."""
+        _beat(queue.name)
+        return super().perform_job(job, queue, execution)
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """Every half minute of a long job: an import of a million rows is busy, not dead."""
+        super().maintain_heartbeats(job, execution)
+        _beat(job.origin)
+        connection.close()
 
 
 class Tick(CronJob):
@@ -59,6 +79,14 @@ class Timetable(DjangoCronScheduler):
             **line.job_options,
         )
         return self._cron_jobs[-1]
+
+
+def _beat(queue: str) -> None:
+    try:
+        Heartbeat.objects.beat(queue, now=clock.now())
+    except DatabaseError as trouble:
+        # The job itself will say so; a worker that ends here would only be missing when the database is back.
+        logger.warning("No heartbeat for the queue %s: %s", queue, trouble)
 
 
 def _call_options(job_options: dict) -> dict:

@@ -4,6 +4,16 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+class HeartbeatQuerySet(models.QuerySet):
+    """The verb that writes a heartbeat."""
+
+    def beat(self, queue: str, *, now) -> None:
+        """Note that a worker of this queue is alive."""
+        self.bulk_create(
+            [Heartbeat(name=queue, at=now)], update_conflicts=True, unique_fields=["name"], update_fields=["at"]
+        )
+
+
 class Heartbeat(models.Model):
     """
     When a job last ran on a queue.
@@ -13,6 +23,8 @@ class Heartbeat(models.Model):
 
     name = models.CharField(_("queue"), max_length=20, primary_key=True)
     at = models.DateTimeField(_("last seen"))
+
+    objects = HeartbeatQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("heartbeat")

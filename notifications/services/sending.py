@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notifications.choices import HeldFor
-from notifications.models import Heartbeat, Message
+from notifications.models import Message
 from notifications.providers.base import Outgoing
 from notifications.services import gateways, preparing, settling, submissions
 from notifications.services.preparing import Prepared
@@ -44,23 +44,11 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
             flights = [_launch(threads, batch, now=now) for batch in batches]
             is_time_left = time.monotonic() < ends
             now = clock()
-            beat(queue, now=now)
             batches = _next_batches(queue, now) if is_time_left else []
             for flight in flights:
                 if flight is not None:
                     total += flight.settle(clock)
-    beat(queue, now=clock())
     return total
-
-
-def beat(queue: str, *, now: datetime) -> None:
-    """Note that a worker of this queue is alive."""
-    Heartbeat.objects.bulk_create(
-        [Heartbeat(name=queue, at=now)],
-        update_conflicts=True,
-        unique_fields=["name"],
-        update_fields=["at"],
-    )
 
 
 def _next_batches(queue: str, now: datetime) -> list[Batch]:

@@ -3,17 +3,20 @@
 import os
 import signal
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
 from redis import Redis
 from rq import Queue
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from config import cron, queues
 from config.embedded_places import Places
-from customers import doorbell
+from customers import clock, doorbell
+from notifications.models import Heartbeat
 
 
 @pytest.fixture
@@ -58,6 +61,35 @@ def test_a_queue_without_workers_does_not_fill_up(empty_queue):
         tick.enqueue(empty_queue)
 
     assert empty_queue.llen("rq:queue:bulk") == queues.MOST_WAITING_TICKS
+
+
+@pytest.fixture
+def bulk_worker(empty_queue) -> queues.Worker:
+    """A worker of the bulk queue."""
+    worker = queues.Worker(["bulk"], connection=empty_queue)
+    worker.register_birth()
+    return worker
+
+
+@pytest.fixture
+def job_in_hand(bulk_worker, empty_queue) -> tuple[Job, Execution]:
+    """A job that this worker has just begun."""
+    job = Queue("bulk", connection=empty_queue, serializer=JSONSerializer).enqueue_call("builtins.sorted", ([],))
+    return job, bulk_worker.prepare_execution(job)
+
+
+def test_a_worker_that_takes_a_job_is_known_to_be_alive(db, bulk_worker, job_in_hand):
+    job, execution = job_in_hand
+
+    bulk_worker.perform_job(job, bulk_worker.queues[0], execution)
+
+    assert [heart.name for heart in Heartbeat.objects.all()] == ["bulk"]
+
+
+def test_a_worker_in_the_middle_of_a_long_job_is_known_to_be_alive(transactional_db, bulk_worker, job_in_hand):
+    bulk_worker.maintain_heartbeats(*job_in_hand)
+
+    assert abs(Heartbeat.objects.get(name="bulk").at - clock.now()) < timedelta(seconds=5)
 
 
 def test_a_ring_puts_ids_on_the_queue(db, bell, empty_queue, django_capture_on_commit_callbacks):
