@@ -1,0 +1,68 @@
+"""What the stories share: a gateway, processes that send, noon in the shop, campaigns that the timetable starts."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from campaigns.models import Campaign
+from campaigns.services import campaigns, reviews
+from customers import clock
+from notifications.models import ProviderAccount
+from tests import cast
+from tests.campaigns import shop
+from tests.gateway import Gateway
+from tests.notifications.conftest import noon  # noqa: F401 - a fixture
+from tests.stories.deployment import Deployment
+
+# Long enough for calls to be in the air when something happens.
+LATENCY_MS = 100
+
+
+@pytest.fixture
+def gateway(tmp_path, process_environment) -> Iterator[Gateway]:
+    """A sandbox gateway that takes its time and pushes no receipts."""
+    arguments = ("--no-receipts", "--latency-ms", str(LATENCY_MS))
+    running = Gateway(tmp_path / "gateway", *arguments, environment=process_environment)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def account(transactional_db, gateway, settings) -> ProviderAccount:
+    """The sandbox account at that gateway."""
+    settings.GATEWAY_PRIVATE_HOSTS = [gateway.host]
+    return cast.account(gateway.url)
+
+
+@pytest.fixture
+def deploy(tmp_path, process_environment, gateway, empty_queue) -> Iterator[Callable[..., Deployment]]:
+    """Starts workers and the timetable: deploy("urgent", "bulk", "bulk", "default")."""
+    running: list[Deployment] = []
+
+    def start(*queues: str, **environment: str) -> Deployment:
+        hosts = {"GATEWAY_PRIVATE_HOSTS": gateway.host, "LOG_LEVEL": "INFO"}
+        deployment = Deployment(tmp_path / f"deployment-{len(running)}", process_environment | hosts | environment)
+        running.append(deployment)
+        deployment.start(queues)
+        return deployment
+
+    yield start
+    for deployment in running:
+        deployment.stop()
+
+
+@pytest.fixture
+def schedule(account) -> Callable[..., Campaign]:
+    """Schedules campaigns to everybody, all in the same moment; the timetable starts them."""
+
+    def commit(*names: str, seconds: float = 2) -> list[Campaign]:
+        moment = clock.now() + timedelta(seconds=seconds)
+        drafts = [shop.draft(name, planned_for=moment) for name in names]
+        for draft in drafts:
+            now = clock.now()
+            seen = reviews.review(draft, now=now).estimate.will_send
+            campaigns.schedule(draft, version=draft.version, seen=seen, by=None, now=now)
+        return drafts
+
+    return commit
