@@ -88,3 +88,14 @@ def test_nobody_writes_evidence_by_hand(model):
     client = staff.signed_in("superuser")
 
     assert client.get(reverse(f"admin:notifications_{model}_add")).status_code == 403
+
+
+def test_a_refusal_is_a_page_with_a_way_back():
+    client = staff.signed_in("clerk")
+
+    refused = client.get(reverse("system_status"))
+    missing = client.get("/admin/no/such/page/")
+
+    assert "Ask the owner of the shop" in refused.content.decode()
+    assert missing.status_code == 404
+    assert 'href="/admin/"' in missing.content.decode()
