@@ -11,11 +11,19 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.management import call_command, get_commands
+from django.db import Error as DatabaseError
+from django.db import connection
+from redis import RedisError
 
+from customers import doorbell
 from customers.models import Customer
 from notifications.models import ProviderAccount
 
 Say = Callable[[str], None]
+
+
+class NotReachable(Exception):
+    """A server without which nothing can start; the text says which."""
 
 
 def prepare(*, say: Say, environment: dict[str, str]) -> str:
@@ -23,8 +31,9 @@ def prepare(*, say: Say, environment: dict[str, str]) -> str:
     Bring the deployment to the state its code expects, and return how to log in; safe to repeat.
 
     `environment` is that of the programs that will run: the demo shop stores addresses from it.
-    Raises ValidationError when ADMIN_PASSWORD is too weak for a real database.
+    Raises NotReachable without a database, ValidationError when ADMIN_PASSWORD is too weak for a real one.
     """
+    _look_for_servers(say=say)
     say("Preparing the database and the static files.")
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
@@ -36,6 +45,24 @@ def prepare(*, say: Say, environment: dict[str, str]) -> str:
         return "Log in with the name and password you have."
     _load_demo(say=say, environment=environment)
     return _create_administrator()
+
+
+def _look_for_servers(*, say: Say) -> None:
+    """
+    Tell which of the servers named in the environment does not answer.
+
+    Without Redis everything starts all the same: it holds nudges, and the workers wait for it.
+    """
+    try:
+        connection.ensure_connection()
+    except DatabaseError as trouble:
+        raise NotReachable(
+            f"DATABASE_URL: PostgreSQL does not answer. Check that it runs, and the name and password.\n{trouble}"
+        ) from trouble
+    try:
+        doorbell.connection().ping()
+    except (RedisError, OSError) as trouble:
+        say(f"REDIS_URL: Redis does not answer; sending starts when it does. {trouble}")
 
 
 def _follow_the_gateway(address: str) -> None:

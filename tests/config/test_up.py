@@ -39,7 +39,7 @@ class Shop:
         """Start everything and wait for the address."""
         with self.output.open("w") as output:
             process = self.manage("up", stdout=output, stderr=output, **variables)
-        eventually(lambda: "is ready" in self.said() or process.poll() is not None)
+        eventually(lambda: "鸿雁 is ready" in self.said() or process.poll() is not None)
         assert process.poll() is None, self.said()
         return process
 
@@ -173,3 +173,11 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(shop):
         said, _nothing = shop.manage("up", PORT=str(other.getsockname()[1])).communicate(timeout=PATIENCE)
 
     assert "is taken" in said and "Traceback" not in said
+
+
+def test_a_database_that_does_not_answer_is_told_in_a_sentence(shop):
+    elsewhere = {"DATABASE_URL": "postgresql://hongyan:hunter2@127.0.0.1:1/hongyan", "SECRET_KEY": "0123456789" * 5}
+    said, _nothing = shop.manage("up", **elsewhere).communicate(timeout=PATIENCE)
+
+    assert "DATABASE_URL: PostgreSQL does not answer" in said
+    assert "Traceback" not in said and "hunter2" not in said

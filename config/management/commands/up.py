@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from config import embedded, programs, running
-from config.preparation import prepare
+from config.preparation import NotReachable, prepare
 from config.supervisor import Program, Supervisor
 
 LOCAL = "127.0.0.1"
@@ -57,6 +57,8 @@ class Command(BaseCommand):
             self.log_in = prepare(say=self.say, environment=environment)
         except ValidationError as weak:
             raise CommandError(f"ADMIN_PASSWORD is too weak. {' '.join(weak.messages)}") from weak
+        except NotReachable as trouble:
+            raise CommandError(str(trouble)) from trouble
         connections.close_all()
         os.environ |= environment
         logs = settings.VAR / "log"
