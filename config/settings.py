@@ -181,7 +181,7 @@ CONTENT_SECURITY_POLICY = {
 # Files ---------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATICFILES_DIRS = [ROOT / "static"]
-STATIC_ROOT = VAR / "static"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(VAR / "static")))
 HASHED_STATIC_FILES = env.flag("HASHED_STATIC_FILES", default=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

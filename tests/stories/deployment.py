@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import socket
 import subprocess
 import sys
 import uuid
@@ -21,7 +22,7 @@ MARK = "DEPLOYMENT_OF_A_STORY"
 
 
 class Deployment:
-    """Workers, one per name of a queue, and the scheduler, kept alive by the product's own supervisor."""
+    """Workers, one per name of a queue, scheduler and pages, kept alive by the product's own supervisor."""
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder = folder
@@ -30,13 +31,15 @@ class Deployment:
         self.process: subprocess.Popen | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self, queues: Sequence[str]) -> None:
-        """Start a worker for each name, and wait until all of them listen."""
+    def start(self, queues: Sequence[str], *, pages: socket.socket | None = None) -> None:
+        """Start a worker for each name, pages where they get a socket, and wait until the workers listen."""
+        web = [str(pages.fileno())] if pages else []
         with (self.folder / "supervisor.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.stories.deployment", str(self.folder), *queues],
+                [sys.executable, "-m", "tests.stories.deployment", str(self.folder), *queues, *web],
                 cwd=ROOT,
                 env=self.environment,
+                pass_fds=[int(name) for name in web],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -90,9 +93,11 @@ def main() -> None:
     """Run the programs until a signal, or until the test that wants them dies."""
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(*TERMINATE_WITH_PARENT)
-    folder, *queues = sys.argv[1:]
+    folder, *names = sys.argv[1:]
+    queues = [name for name in names if not name.isdecimal()]
     Supervisor(
         programs=[
+            *(programs.web(int(name)) for name in names if name.isdecimal()),
             *(programs.worker(f"{queue}-{number}", queue) for number, queue in enumerate(queues, 1)),
             programs.scheduler(),
         ],
