@@ -46,7 +46,6 @@ class CampaignAdmin(ModelAdmin):
     list_select_related = ["segment"]
     search_fields = ["name"]
     ordering = ["-id"]
-    autocomplete_fields = ["segment"]
     actions = None
     warn_unsaved_form = True
     conditional_fields = {
@@ -57,8 +56,8 @@ class CampaignAdmin(ModelAdmin):
     fieldsets = [
         (None, {"fields": ["name", ("segment", "channel"), "version"]}),
         (
-            gettext_lazy("When"),
-            {"fields": ["timing", "planned_for", ("holiday", "holiday_time"), ("valid_hours", "cap_policy")]},
+            gettext_lazy("Sending time"),
+            {"fields": ["timing", "planned_for", "holiday", "holiday_time", ("valid_hours", "cap_policy")]},
         ),
     ]
 
@@ -100,6 +99,10 @@ class CampaignAdmin(ModelAdmin):
             )
             return redirect("admin:campaigns_campaign_live", campaign.pk)
         return super().change_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(self, request: HttpRequest, context: dict, **options) -> HttpResponse:
+        """The form without the button for a second draft: what follows is the review."""
+        return super().render_change_form(request, context | {"show_save_and_add_another": False}, **options)
 
     def save_model(self, request: HttpRequest, obj: Campaign, form: CampaignForm, change: bool) -> None:
         """Save the draft under its next number, by which a stale page is known."""
@@ -148,7 +151,7 @@ class CampaignAdmin(ModelAdmin):
         link = reverse("admin:campaigns_segment_change", args=[campaign.segment_id])
         return format_html('<a class="hy-link" href="{}">{}</a>', link, campaign.segment)
 
-    @display(description=gettext_lazy("When"), ordering="scheduled_for")
+    @display(description=gettext_lazy("Sending time"), ordering="scheduled_for")
     def when(self, campaign: Campaign) -> str:
         """When it went out, will go out, or is planned to."""
         return words.when(campaign)

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from campaigns import holidays
 from campaigns.choices import CampaignStatus, Timing
 from campaigns.models import Campaign
+from campaigns.services.reviews import in_words
 from customers import clock
-from notifications.admin.states import moment
 
 PILLS = {
     CampaignStatus.DRAFT: "",
@@ -34,10 +34,10 @@ def pill(campaign: Campaign) -> SafeString:
 def when(campaign: Campaign) -> str:
     """When it went out, will go out, or is planned to."""
     if campaign.launched_at or campaign.scheduled_for:
-        return moment(campaign.launched_at or campaign.scheduled_for)
+        return in_words(campaign.launched_at or campaign.scheduled_for)
     if campaign.timing == Timing.NOW:
         return str(Timing.NOW.label)
     if campaign.timing == Timing.HOLIDAY and campaign.holiday in holidays.HOLIDAYS:
         (day,) = holidays.next_dates(campaign.holiday, after=clock.shop_date(clock.now()), count=1)
         return f"{holidays.name_of(campaign.holiday)} {day:%Y-%m-%d} {campaign.holiday_time or '':%H:%M}"
-    return moment(campaign.planned_for)
+    return in_words(campaign.planned_for) if campaign.planned_for else "–"

@@ -221,7 +221,7 @@ FIELDS = {
         ),
         _field(
             "address",
-            _("Address"),
+            _("Contact address"),
             REACH,
             ask("has", _("is known"), _("has an address for %(value)s"), Choice(channels), p.has_address_on),
             deny("has_not", _("is not known"), _("has no address for %(value)s"), Choice(channels), p.has_address_on),

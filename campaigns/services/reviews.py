@@ -193,7 +193,7 @@ def snapshot(campaign: Campaign, found: Review, *, now: datetime) -> dict[str, A
 
 def in_words(moment: datetime) -> str:
     """A moment in the shop's zone, to the minute."""
-    return date_format(localtime(moment), "DATETIME_FORMAT")
+    return date_format(localtime(moment), "Y-m-d H:i")
 
 
 def _estimate(campaign: Campaign, audience: QuerySet[Customer], *, now: datetime, send_at: datetime) -> Estimate:

@@ -1,10 +1,9 @@
 """Filters that show money, shares and spans of time in the reader's language."""
 
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django import template
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -14,13 +13,13 @@ register = template.Library()
 @register.filter
 def yuan(amount: Decimal | None) -> str:
     """An amount of money with its sign, in whole fen."""
-    return f"¥{number_format(Decimal(amount or 0), decimal_pos=2, force_grouping=True)}"
+    return f"¥{Decimal(amount or 0).quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
 
 
 @register.filter
 def grouped(number: int | None) -> str:
     """A count with its thousands set apart."""
-    return number_format(number or 0, decimal_pos=0, force_grouping=True)
+    return f"{int(number or 0):,}"
 
 
 @register.filter
