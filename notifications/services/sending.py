@@ -1,11 +1,14 @@
 """Sending: the path of a batch from its lease to its answer, with several calls in flight."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from django.db import InterfaceError, OperationalError, connection
 
 from notifications.choices import HeldFor
 from notifications.models import Message
@@ -14,7 +17,11 @@ from notifications.services import gateways, preparing, settling, submissions
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import Authorized, Leased
 
+logger = logging.getLogger(__name__)
+
 IN_FLIGHT = 5
+# Seconds between two tries to write answers down: a restart of PostgreSQL is over by then, and the lease is not.
+PAUSES = (0.1, 1, 3, 6, 10)
 NO_ACCOUNT_PAUSE = timedelta(seconds=30)
 
 
@@ -41,12 +48,17 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
         now = clock()
         batches = _next_batches(queue, now)
         while batches:
-            flights = [_launch(threads, batch, now=now) for batch in batches]
-            is_time_left = time.monotonic() < ends
-            now = clock()
-            batches = _next_batches(queue, now) if is_time_left else []
-            for flight in flights:
-                if flight is not None:
+            flights: list[Flight] = []
+            try:
+                for batch in batches:
+                    if flight := _launch(threads, batch, now=now):
+                        flights.append(flight)
+                is_time_left = time.monotonic() < ends
+                now = clock()
+                batches = _next_batches(queue, now) if is_time_left else []
+            finally:
+                # Whatever stops this worker here, what was handed over is not forgotten.
+                for flight in flights:
                     total += flight.settle(clock)
     return total
 
@@ -78,8 +90,15 @@ class Flight:
     calls: list[tuple[Leased, list[Prepared], Future]]
 
     def settle(self, clock: Callable[[], datetime]) -> Counter:
-        """Wait for the answers and write them down."""
+        """Wait for the answers and write them down, also when PostgreSQL is away for a moment."""
         landed = [settling.Call(submission, rows, future.result()) for submission, rows, future in self.calls]
+        for pause in PAUSES:
+            try:
+                return settling.settle(self.message, landed, self.authorized, now=clock())
+            except (OperationalError, InterfaceError) as trouble:
+                logger.warning("The answers to %d calls wait for PostgreSQL: %s", len(landed), trouble)
+                connection.close()
+                time.sleep(pause)
         return settling.settle(self.message, landed, self.authorized, now=clock())
 
 
