@@ -3,6 +3,8 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import connection
+
 from customers import clock
 from customers.choices import Channel, ConsentStatus, Purpose
 from customers.models import Consent, ContactPoint, Customer
@@ -50,24 +52,28 @@ def chen_jie() -> Customer:
 
 def crowd(size: int, *, first_phone: int = 13900000000) -> list[int]:
     """Customers by the thousand who allow everything; answers their ids."""
-    people = Customer.objects.bulk_create(Customer(name=f"客户{place}") for place in range(size))
-    now = clock.now()
-    ContactPoint.objects.bulk_create(
-        ContactPoint(customer=person, channel=Channel.SMS, address=str(first_phone + place))
-        for place, person in enumerate(people)
-    )
-    Consent.objects.bulk_create(
-        Consent(
-            customer=person,
-            channel=Channel.SMS,
-            purpose=purpose,
-            status=ConsentStatus.GRANTED,
-            changed_at=now,
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH people AS (
+                INSERT INTO customers_customer (name, gender, city, province, external_id, note)
+                SELECT '客户' || place, '', '', '', '', '' FROM generate_series(0, %(size)s - 1) AS place
+                RETURNING id
+            ), placed AS (
+                SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM people
+            ), reached AS (
+                INSERT INTO customers_contactpoint (customer_id, channel, address, is_primary)
+                SELECT id, 'sms', (%(first)s + place)::text, true FROM placed
+            ), allowed AS (
+                INSERT INTO customers_consent (customer_id, channel, purpose, status, changed_at)
+                SELECT id, 'sms', purpose, 'granted', hongyan_now()
+                FROM placed CROSS JOIN unnest(ARRAY['care', 'marketing']) AS purpose
+            )
+            SELECT id FROM placed ORDER BY id
+            """,
+            {"size": size, "first": first_phone},
         )
-        for person in people
-        for purpose in (Purpose.CARE, Purpose.MARKETING)
-    )
-    return [person.pk for person in people]
+        return [row[0] for row in cursor.fetchall()]
 
 
 def signature(name: str = "鸿雁花店") -> Signature:
