@@ -46,15 +46,16 @@ class Deployment:
             )
         assert wait_until(lambda: self._listening() == len(queues), seconds=PATIENCE), self.said()
 
-    def workers(self, queue: str) -> list[psutil.Process]:
-        """The living workers of a queue; what they fork for a job is not among them."""
+    def workers(self, queue: str, *, at_work: bool = False) -> list[psutil.Process]:
+        """The living workers of a queue, or only those that have forked a work-horse."""
         state = self.folder / "state.json"
         known = json.loads(state.read_text())["programs"] if state.exists() else []
-        return [process for process in living(map(tuple, known)) if process.cmdline()[-3:-2] == [queue]]
+        found = [process for process in living(map(tuple, known)) if queue in process.cmdline()]
+        return [process for process in found if _children(process)] if at_work else found
 
     def horses(self, queue: str) -> list[psutil.Process]:
         """The processes that carry out a job of the queue at this moment."""
-        return [child for worker in self.workers(queue) for child in worker.children()]
+        return [child for worker in self.workers(queue) for child in _children(worker)]
 
     def stop(self) -> None:
         """Ask everything to end, then end what does not, and what a killed worker left behind."""
@@ -80,6 +81,13 @@ class Deployment:
         return [
             process for process in psutil.process_iter() if _environment(process).get(MARK) == self.environment[MARK]
         ]
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children()
+    except psutil.Error:
+        return []  # Ended meanwhile.
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:
