@@ -84,8 +84,9 @@ def _load_demo(*, say: Say, environment: dict[str, str]) -> None:
     if wanted and not Customer.objects.exists():
         say("Loading the demo shop. This takes a moment; DEMO=0 starts with an empty one.")
         # Its own process, because ours was configured before the ports were known.
-        loading = subprocess.run([sys.executable, "manage.py", "demo"], cwd=settings.ROOT, env=environment, check=False)
-        if loading.returncode:
+        demo = [sys.executable, "manage.py", "demo"]
+        loaded = subprocess.run(demo, cwd=settings.ROOT, env=environment, check=False)
+        if loaded.returncode:
             say("The demo shop could not be loaded, so the shop is empty. Try again with: manage.py demo")
 
 
