@@ -25,9 +25,7 @@ REASONS: dict[str, tuple[str, str]] = {
     **phone.REMEDIES,
     "number_taken": (
         gettext_noop("Another customer already has this customer number"),
-        gettext_noop(
-            "The row was imported without it; correct it in the file, or on the other customer's page."
-        ),
+        gettext_noop("The row was imported without it; correct it in the file, or on the other customer's page."),
     ),
     "duplicate": (gettext_noop("The same customer as in an earlier row"), gettext_noop("Delete one of the two rows.")),
 }

@@ -54,7 +54,7 @@ class SpreadsheetImportAdmin(ModelAdmin):
     def outcome(self, imported: SpreadsheetImport) -> str:
         """What became of the rows, in one line."""
         if imported.error:
-            return imported.error
+            return imported.complaint
         if imported.status in UNDER_WAY:
             return gettext("%(done)d of %(total)d rows") % {"done": imported.rows_done, "total": imported.rows_total}
         if imported.status != ImportStatus.DONE:

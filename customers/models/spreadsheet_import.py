@@ -7,10 +7,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import ImportStatus, RowOutcome
 from customers.models.customer import Customer
+
+
+Complaint = tuple[str, dict]
 
 
 class LayoutMemory(models.Model):
@@ -54,10 +58,10 @@ class SpreadsheetImportQuerySet(models.QuerySet):
         waiting = self.filter(status=ImportStatus.UPLOADED)
         return waiting.update(status=ImportStatus.DISCARDED, preview={}, finished_at=now)
 
-    def refuse(self, sentence: str, now: datetime) -> int:
+    def refuse(self, complaints: list[Complaint], now: datetime) -> int:
         """Close uploads that cannot be read."""
         waiting = self.filter(status=ImportStatus.UPLOADED)
-        return waiting.update(status=ImportStatus.REFUSED, error=sentence, preview={}, finished_at=now)
+        return waiting.update(status=ImportStatus.REFUSED, error=complaints, preview={}, finished_at=now)
 
     def lease(self, token: UUID, *, now: datetime, until: datetime) -> int:
         """Take imports that may start; whoever comes second gets none."""
@@ -78,11 +82,11 @@ class SpreadsheetImportQuerySet(models.QuerySet):
         running = self.filter(status=ImportStatus.RUNNING)
         return running.update(status=ImportStatus.DONE, lease_until=None, preview={}, finished_at=now)
 
-    def fail(self, sentence: str, now: datetime) -> int:
+    def fail(self, complaints: list[Complaint], now: datetime) -> int:
         """Close imports that cannot go on; what was imported so far stays."""
         running = self.filter(status=ImportStatus.RUNNING)
         return running.update(
-            status=ImportStatus.FAILED, error=sentence, lease_until=None, preview={}, finished_at=now
+            status=ImportStatus.FAILED, error=complaints, lease_until=None, preview={}, finished_at=now
         )
 
 
@@ -106,7 +110,8 @@ class SpreadsheetImport(models.Model):
     preview = models.JSONField(_("preview"), default=dict, blank=True)
     notices = models.JSONField(_("notices"), default=list, blank=True)
     status = models.CharField(_("status"), max_length=9, choices=ImportStatus, default=ImportStatus.UPLOADED)
-    error = models.TextField(_("error"), blank=True)
+    # Sentences as (msgid, values): a worker does not know who will read them in what language.
+    error = models.JSONField(_("error"), default=list, blank=True)
     rows_total = models.PositiveIntegerField(_("rows"), default=0)
     rows_done = models.PositiveIntegerField(_("rows done"), default=0)
     counts = models.JSONField(_("counts"), default=dict, blank=True)
@@ -146,6 +151,11 @@ class SpreadsheetImport(models.Model):
 
     def __str__(self):
         return self.file_name
+
+    @property
+    def complaint(self) -> str:
+        """Why the file was refused or the import stopped, in the reader's language."""
+        return " ".join(gettext(text) % values if values else gettext(text) for text, values in self.error)
 
 
 class ImportedRow(models.Model):

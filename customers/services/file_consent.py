@@ -37,15 +37,17 @@ WITH wish AS MATERIALIZED (
 ), refusal AS (
     SELECT DISTINCT customer_id, channel FROM wish WHERE wish IN ('no', 'opt_out')
 ), closed AS MATERIALIZED (
-    SELECT channel, address, NULL AS purpose FROM customers_suppression
-    WHERE address IN (SELECT address FROM wish WHERE wish IN ('yes', 'declared'))
+    SELECT wish.channel, wish.address, unnest(%(all_purposes)s::text[]) AS purpose
+    FROM wish JOIN customers_suppression shut ON shut.channel = wish.channel AND shut.address = wish.address
+    WHERE wish.wish IN ('yes', 'declared')
     UNION
-    SELECT point.channel, point.address, elsewhere.purpose
-    FROM customers_contactpoint point
+    SELECT wish.channel, wish.address, elsewhere.purpose
+    FROM wish
+    JOIN customers_contactpoint point ON point.channel = wish.channel AND point.address = wish.address
     JOIN customers_consent elsewhere
         ON elsewhere.customer_id = point.customer_id AND elsewhere.channel = point.channel
-    WHERE elsewhere.status = 'withdrawn'
-      AND point.address IN (SELECT address FROM wish WHERE wish IN ('yes', 'declared'))
+       AND elsewhere.status = 'withdrawn'
+    WHERE wish.wish IN ('yes', 'declared')
 )
 INSERT INTO consent_wish (number, customer_id, channel, purpose, wish, effect)
 SELECT wish.number, wish.customer_id, wish.channel, asked.purpose, wish.wish,
@@ -53,11 +55,7 @@ SELECT wish.number, wish.customer_id, wish.channel, asked.purpose, wish.wish,
            WHEN wish.wish = 'no' THEN CASE WHEN standing.status = 'granted' THEN 'withdraw' ELSE '' END
            WHEN wish.wish = 'opt_out' THEN CASE WHEN standing.status = 'withdrawn' THEN '' ELSE 'withdraw' END
            WHEN refusal.customer_id IS NOT NULL THEN ''
-           WHEN standing.status = 'withdrawn' OR EXISTS (
-               SELECT FROM closed
-               WHERE closed.channel = wish.channel AND closed.address = wish.address
-                 AND (closed.purpose IS NULL OR closed.purpose = asked.purpose)
-           ) THEN 'kept'
+           WHEN standing.status = 'withdrawn' OR closed.address IS NOT NULL THEN 'kept'
            WHEN standing.status = 'granted' THEN ''
            ELSE 'grant'
        END
@@ -67,6 +65,8 @@ CROSS JOIN LATERAL unnest(
 ) AS asked (purpose)
 LEFT JOIN customers_consent standing
     ON standing.customer_id = wish.customer_id AND standing.channel = wish.channel AND standing.purpose = asked.purpose
+LEFT JOIN closed
+    ON closed.channel = wish.channel AND closed.address = wish.address AND closed.purpose = asked.purpose
 LEFT JOIN refusal ON refusal.customer_id = wish.customer_id AND refusal.channel = wish.channel
 """
 

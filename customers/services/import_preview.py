@@ -19,6 +19,7 @@ from customers.spreadsheets.rows import SKIP, Interpretation, Row
 
 # Comparing more rows with the customers takes longer than staff would wait; the rest is read, but not compared.
 COMPARED_ROWS = 200_000
+ROWS_AT_ONCE = 10_000
 FIRST_ROWS = 5
 LISTED_ROWS = 300
 
@@ -101,7 +102,11 @@ def _count(
     with transaction.atomic(), connection.cursor() as cursor:
         import_plan.prepare(cursor)
         seen = _notice(analysis, interpretation, observe)
-        analysis.compared = import_plan.stage(cursor, islice(seen, COMPARED_ROWS))
+        compared = islice(seen, COMPARED_ROWS)
+        import_plan.empty(cursor)
+        while (batch := import_plan.batch(islice(compared, ROWS_AT_ONCE))).read:
+            import_plan.stage(cursor, batch)
+            analysis.compared += batch.count
         for _row in seen:
             pass
         import_plan.plan(cursor)

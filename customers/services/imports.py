@@ -80,7 +80,7 @@ def read(imported: SpreadsheetImport, *, now: datetime) -> None:
             path_of(imported), imported.file_name, now=now, columns=columns, evidence=evidence
         )
     except reader.Unreadable as refusal:
-        SpreadsheetImport.objects.filter(pk=imported.pk).refuse(import_run.sentence(refusal), now)
+        SpreadsheetImport.objects.filter(pk=imported.pk).refuse([(refusal.message, refusal.values)], now)
         _delete_file(imported)
     else:
         SpreadsheetImport.objects.filter(pk=imported.pk, status=ImportStatus.UPLOADED).update(
@@ -172,7 +172,9 @@ def start(imported: SpreadsheetImport) -> None:
 
     Raises CannotImport on the second click, and while columns have to be chosen.
     """
-    if imported.status == ImportStatus.UPLOADED and (not imported.preview or imported.preview["blocked"]):
+    if imported.status == ImportStatus.UPLOADED and not imported.preview:
+        raise CannotImport(_("The file is still being read; wait a moment."))
+    if imported.status == ImportStatus.UPLOADED and imported.preview["blocked"]:
         raise CannotImport(_("Choose the columns first."))
     if not SpreadsheetImport.objects.filter(pk=imported.pk).queue():
         raise CannotImport(_("This file has already been started or put aside; nothing was done twice."))
@@ -182,8 +184,6 @@ def start(imported: SpreadsheetImport) -> None:
 def run(import_id: int, *, now: import_run.Clock, observe=None) -> dict[str, int]:
     """Import the rows of a queued file; see `import_run.run`."""
     imported = SpreadsheetImport.objects.get(pk=import_id)
-    if not imported.stored_name:
-        return {}
     return import_run.run(import_id, path=path_of(imported), clock=now, observe=observe)
 
 

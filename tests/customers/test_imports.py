@@ -408,7 +408,7 @@ def test_a_file_that_stops_every_worker_is_given_up(db, monkeypatch):
 
     file.refresh_from_db()
     assert file.status == ImportStatus.FAILED
-    assert "3" in file.error
+    assert "3" in file.complaint
 
 
 def test_starting_twice_is_refused_with_a_sentence(db):
@@ -533,7 +533,7 @@ def test_what_is_no_customer_file_is_refused_with_a_sentence(db, uploads, conten
     file = uploaded(content, name=name)
 
     assert file.status == ImportStatus.REFUSED
-    assert len(file.error) > 10
+    assert len(file.complaint) > 10
     assert list(uploads.iterdir()) == []
 
 

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         imports.run(imported.pk, now=clock.now, observe=observe)
         imported.refresh_from_db()
         if imported.status != ImportStatus.DONE:
-            raise imports.CannotImport(imported.error or imported.get_status_display())
+            raise imports.CannotImport(imported.complaint or imported.get_status_display())
         return imported.counts
 
     def _read(self, path: Path) -> SpreadsheetImport:
@@ -74,7 +74,7 @@ class Command(BaseCommand):
             imported = imports.upload(chunks, file_name=path.name, by=None, now=clock.now())
         imports.read(imported, now=clock.now())
         if imported.status == ImportStatus.REFUSED:
-            raise imports.CannotImport(imported.error)
+            raise imports.CannotImport(imported.complaint)
         if imported.preview["blocked"]:
             blocked = imported.preview["blocked"]
             imports.discard(imported, now=clock.now())
