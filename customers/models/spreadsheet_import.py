@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import ImportStatus, RowOutcome
 from customers.models.customer import Customer
 
-
 Complaint = tuple[str, dict]
 
 
