@@ -14,6 +14,7 @@ from notifications.models import Hold, Message
 
 IN_HAND = [SubmissionStatus.LEASED, SubmissionStatus.CALLED]
 RECENT_MESSAGES = 30
+NOBODYS = -1
 
 
 def in_states(deliveries: QuerySet, states: Iterable[str]) -> QuerySet:
@@ -23,7 +24,8 @@ def in_states(deliveries: QuerySet, states: Iterable[str]) -> QuerySet:
     held = Exists(Hold.objects.filter(delivery=OuterRef("pk"))) | ~Q(submission__held_for="") & Q(
         submission__isnull=False
     )
-    wanted = Q(pk=None)
+    states = list(states)
+    wanted = Q(status__in=[state for state in states if state in DeliveryStatus and state != DeliveryStatus.QUEUED])
     for state in states:
         if state == SENDING:
             wanted |= queued & sending
@@ -31,8 +33,6 @@ def in_states(deliveries: QuerySet, states: Iterable[str]) -> QuerySet:
             wanted |= queued & held & ~sending
         elif state == DeliveryStatus.QUEUED:
             wanted |= queued & ~held & ~sending
-        else:
-            wanted |= Q(status=state)
     return deliveries.filter(wanted)
 
 
@@ -61,10 +61,12 @@ class MessageFilter(SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         """The deliveries of the chosen messages."""
-        ids = numbers(self.value())
         if self.value() is None:
             return queryset
-        return queryset.filter(message_id=ids[0]) if len(ids) == 1 else queryset.filter(message_id__in=ids)
+        # One id alone makes PostgreSQL expect the message's rows spread over the whole table, and look for
+        # them from the newest delivery backwards: 3.7 s among five million. A second one, which nobody has,
+        # makes it walk the index of messages: 3 ms.
+        return queryset.filter(message_id__in=[*numbers(self.value()), NOBODYS])
 
 
 class StateFilter(SimpleListFilter):
