@@ -1,5 +1,6 @@
 """What the stories share: a gateway, processes that send, noon in the shop, campaigns that the timetable starts."""
 
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -40,11 +41,11 @@ def deploy(tmp_path, process_environment, gateway, empty_queue) -> Iterator[Call
     """Starts workers and the timetable: deploy("urgent", "bulk", "bulk", "default")."""
     running: list[Deployment] = []
 
-    def start(*queues: str, **environment: str) -> Deployment:
+    def start(*queues: str, pages: socket.socket | None = None, **environment: str) -> Deployment:
         hosts = {"GATEWAY_PRIVATE_HOSTS": gateway.host, "LOG_LEVEL": "INFO"}
         deployment = Deployment(tmp_path / f"deployment-{len(running)}", process_environment | hosts | environment)
         running.append(deployment)
-        deployment.start(queues)
+        deployment.start(queues, pages=pages)
         return deployment
 
     yield start
@@ -56,9 +57,9 @@ def deploy(tmp_path, process_environment, gateway, empty_queue) -> Iterator[Call
 def schedule(account) -> Callable[..., Campaign]:
     """Schedules campaigns to everybody, all in the same moment; the timetable starts them."""
 
-    def commit(*names: str, seconds: float = 2) -> list[Campaign]:
+    def commit(*names: str, seconds: float = 2, **columns) -> list[Campaign]:
         moment = clock.now() + timedelta(seconds=seconds)
-        drafts = [shop.draft(name, planned_for=moment) for name in names]
+        drafts = [shop.draft(name, planned_for=moment, **columns) for name in names]
         for draft in drafts:
             now = clock.now()
             seen = reviews.review(draft, now=now).estimate.will_send
