@@ -27,14 +27,12 @@ FOUND_AT_MOST = 1_000
 
 
 class DeliveryChangeList(LargeChangeList):
-    """Newest first; among several states, or within a message, by state first, as the indexes lie."""
+    """Newest first; within a message by state, as its index lies."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
         """The order in which an index hands the rows over."""
         if MessageFilter.parameter_name in request.GET:
             return ["message_id", "status", "-pk"]
-        if StateFilter.parameter_name in request.GET:
-            return ["status", "-pk"]
         return super().get_ordering(request, queryset)
 
 
