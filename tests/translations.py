@@ -34,27 +34,34 @@ KEYWORDS = {
 STRING = r"u?(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
 CALL = re.compile(rf"\b(n?p?gettext)\(({STRING}(?:,\s*{STRING})?)")
 
+PLACEHOLDER = re.compile(r"%\(\w+\)[-+0 #]*\d*\.?\d*[sdrf]|%[sd]|(?<!\{)\{\w+\}(?!\})")
+
 Found = tuple[str | None, str, str | None]
 Call = tuple[int, str, tuple]
 
 
-def used() -> dict[Found, str]:
-    """(context, msgid, plural) of every text, with the first place that uses it."""
+def used(*folders: Path) -> dict[Found, str]:
+    """(context, msgid, plural) of every text, with the first place that uses it; ours unless told."""
     found: dict[Found, str] = {}
-    for path in _files():
+    for path in files(*(folders or (ROOT / folder for folder in (*APPS, "templates")))):
         text = path.read_text(encoding="utf-8")
         calls = _in_template(text) if path.suffix == ".html" else _in_python(text)
         for line, function, arguments in calls:
             if (key := _key(function, arguments)) is not None:
-                found.setdefault(key, f"{path.relative_to(ROOT)}:{line}")
+                found.setdefault(key, f"{_short(path)}:{line}")
     return found
 
 
-def _files() -> Iterator[Path]:
-    for folder in (*APPS, "templates"):
-        for path in sorted((ROOT / folder).rglob("*")):
+def files(*folders: Path) -> Iterator[Path]:
+    """The code and the templates of some folders."""
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
             if path.suffix in (".py", ".html") and "migrations" not in path.parts:
                 yield path
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
 def _in_python(text: str) -> Iterator[Call]:
@@ -89,6 +96,11 @@ def gaps() -> list[str]:
         if entry is None or not entry.translated() or "fuzzy" in entry.flags:
             missing.append(f"{place}: {msgid}")
     return missing
+
+
+def placeholders(text: str) -> list[str]:
+    """The places of a text that are filled in: %(name)s, %s and {name}."""
+    return PLACEHOLDER.findall(text.replace("%%", ""))
 
 
 def update() -> list[str]:
