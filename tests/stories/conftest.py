@@ -8,13 +8,14 @@ import pytest
 
 from campaigns.models import Campaign
 from campaigns.services import campaigns, reviews
-from customers import clock
+from customers import clock, doorbell
 from notifications.models import ProviderAccount
 from tests import cast
 from tests.campaigns import shop
 from tests.gateway import Gateway
 from tests.notifications.conftest import noon  # noqa: F401 - a fixture
 from tests.stories.deployment import Deployment
+from tests.stories.own_valkey import Valkey
 
 # Long enough for calls to be in the air when something happens.
 LATENCY_MS = 100
@@ -51,6 +52,17 @@ def deploy(tmp_path, process_environment, gateway, empty_queue) -> Iterator[Call
     yield start
     for deployment in running:
         deployment.stop()
+
+
+@pytest.fixture
+def valkey(tmp_path, remove_servers, settings) -> Iterator[Valkey]:
+    """A queue of the story's own; the test's pages ring it too."""
+    running = Valkey(tmp_path / "valkey")
+    settings.REDIS_URL = running.url
+    doorbell.connection.cache_clear()
+    yield running
+    doorbell.connection.cache_clear()
+    remove_servers(tmp_path / "valkey")
 
 
 @pytest.fixture

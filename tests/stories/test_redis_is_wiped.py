@@ -1,19 +1,12 @@
 """Redis is wiped, or killed, in the middle of a campaign, which finishes by itself with an exact ledger."""
 
-import os
-import shutil
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from redis import Redis, RedisError
 
-from config import embedded, health
-from config.embedded_places import Places
-from customers import clock, doorbell
+from config import health
+from customers import clock
 from notifications.models import Heartbeat
 from tests import cast
 from tests.gateway import wait_until
@@ -22,46 +15,6 @@ from tests.stories.watching import is_finished, seen, states, wait_for_sent
 pytestmark = [pytest.mark.stories, pytest.mark.django_db(transaction=True)]
 EVERYBODY = 20_000
 WORKERS = ("urgent", "bulk", "bulk", "default")
-
-
-class Valkey:
-    """A Valkey of the story's own, which can be killed and comes back without its data."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.url = embedded.redis_url(folder)
-        self.start()
-
-    def start(self) -> None:
-        """Start it, or start it again."""
-        embedded.start(self.folder, postgres=False)
-
-    def kill(self) -> None:
-        """Kill it, with everything it knew."""
-        home = Places(self.folder).home / "valkey"
-        number = int((home / "valkey.pid").read_text())
-        os.kill(number, signal.SIGKILL)
-        assert wait_until(lambda: not _answers(self.url), seconds=5)
-        shutil.rmtree(home)
-
-
-@pytest.fixture
-def valkey(tmp_path, remove_servers, settings) -> Iterator[Valkey]:
-    """The queue of this story; pages of the test look into it too."""
-    running = Valkey(tmp_path / "valkey")
-    settings.REDIS_URL = running.url
-    doorbell.connection.cache_clear()
-    yield running
-    doorbell.connection.cache_clear()
-    remove_servers(tmp_path / "valkey")
-
-
-def _answers(url: str) -> bool:
-    try:
-        with Redis.from_url(url, retry=None) as redis:
-            return redis.ping()
-    except (OSError, RedisError):
-        return False
 
 
 def everybody_got_one(gateway) -> bool:
