@@ -56,17 +56,27 @@ def fragment(request: HttpRequest, template: str, campaign: Campaign, **context:
 
 @require_GET
 def show(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpResponse:
-    """The review of a draft; what is no draft any more is watched on the live page."""
+    """
+    The page around the review of a draft; what is no draft any more is watched on the live page.
+
+    The review itself follows by htmx: deciding on a million people takes seconds.
+    """
     campaign = find(admin, request, campaign_id)
     if campaign.status != CampaignStatus.DRAFT:
         return redirect("admin:campaigns_campaign_live", campaign.pk)
+    return page(admin, request, "review", campaign)
+
+
+@require_GET
+def show_now(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpResponse:
+    """The review of a draft as it stands, as a fragment."""
+    campaign = find(admin, request, campaign_id)
     now = clock.now()
     found = reviews.review(campaign, now=now)
     snapshot = reviews.snapshot(campaign, found, now=now) if found.estimate else None
-    return page(
-        admin,
+    return fragment(
         request,
-        "review",
+        "review_now",
         campaign,
         review=found,
         estimate=found.estimate,
@@ -103,6 +113,8 @@ def people(request: HttpRequest, admin: ModelAdmin, campaign_id: int, code: str)
         ids = reviews.people_of_step(campaign, code=code, now=clock.now(), limit=SHOWN_AT_MOST)
     except segmentation.BadConditions as refusal:
         return _people(admin, request, context | {"refusal": str(refusal)})
+    except segmentation.TooSlow:
+        return _people(admin, request, context | {"refusal": _("The answer takes too long. Try again in a minute.")})
     found = Customer.objects.filter(pk__in=ids).select_related("tier").order_by("pk")
     context["rows"] = people_page.rows(found, user=request.user)
     context["shown_at_most"] = SHOWN_AT_MOST if len(ids) == SHOWN_AT_MOST else None
@@ -175,6 +187,7 @@ def copy(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRespo
 
 VIEWS = [
     ("review/", "review", show),
+    ("review/now/", "review_now", show_now),
     ("people/<slug:code>/", "people", people),
     ("schedule/", "schedule", schedule),
     ("unschedule/", "unschedule", unschedule),

@@ -25,6 +25,8 @@ CONFIRM_ABOVE = 5_000
 # A clerk who types the current minute means now, not the past.
 TOLERANCE = timedelta(minutes=1)
 SENT_LATELY = timedelta(hours=24)
+# Deciding on a million people takes 3 s for each text, and several times that beside a running campaign.
+PATIENCE_MILLISECONDS = 20_000
 
 
 class CannotSchedule(Exception):
@@ -76,9 +78,15 @@ def review(campaign: Campaign, *, now: datetime) -> Review:
         found.problems.append(_refused_segment(campaign, refusal))
         return found
     try:
-        found.estimate = _estimate(campaign, audience, now=now, send_at=found.opens_at or send_at)
+        found.estimate = segmentation.within(
+            PATIENCE_MILLISECONDS,
+            lambda: _estimate(campaign, audience, now=now, send_at=found.opens_at or send_at),
+        )
     except rendering.Refused:
         return found  # The text cannot be rendered; obstacles() has said so.
+    except segmentation.TooSlow:
+        found.problems.append(_("Counting the people takes too long at the moment. Open the page again in a minute."))
+        return found
     _look_at_people(found, campaign)
     _look_at_earlier_campaigns(found, variants, now)
     return found
@@ -148,7 +156,7 @@ def people_of_step(campaign: Campaign, *, code: str, now: datetime, limit: int) 
     """
     The ids of the first people whom a step of the waterfall holds; code '' for those who get it.
 
-    Raises segmentation.BadConditions.
+    Raises segmentation.BadConditions and segmentation.TooSlow.
     """
     send_at = now
     with suppress(CannotSchedule):  # The page of the waterfall says so; the people are the same.
@@ -157,13 +165,16 @@ def people_of_step(campaign: Campaign, *, code: str, now: datetime, limit: int) 
     if code == "matched":
         return list(audience.order_by("pk").values_list("pk", flat=True)[:limit])
     variant = campaign.variants.select_related("template").first()
-    return estimates.people(
-        audience,
-        code="" if code == "will_send" else code,
-        channel=campaign.channel,
-        purpose=variant.template.purpose,
-        send_at=send_at,
-        limit=limit,
+    return segmentation.within(
+        PATIENCE_MILLISECONDS,
+        lambda: estimates.people(
+            audience,
+            code="" if code == "will_send" else code,
+            channel=campaign.channel,
+            purpose=variant.template.purpose,
+            send_at=send_at,
+            limit=limit,
+        ),
     )
 
 
