@@ -6,15 +6,37 @@ from functools import lru_cache
 from django.conf import settings
 from django.urls import reverse
 
+from customers.msgid import _
 from notifications import secrets
 from notifications.models import ProviderAccount
 from notifications.providers.base import Provider
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
+from notifications.providers.mapping import BadMapping
+
+SECRET_UNREADABLE = _("The secret was stored under another SECRET_KEY. Enter it again.")
 
 
 def account_for(channel: str) -> ProviderAccount | None:
     """The account that carries the next call on a channel; None where none works."""
     return ProviderAccount.objects.filter(channel=channel, is_active=True, paused_for="").order_by("id").first()
+
+
+def ready_for(channel: str) -> tuple[ProviderAccount, Provider] | tuple[None, None]:
+    """
+    The account that carries the next call, and its adapter; (None, None) where none works.
+
+    An account whose settings no longer make an adapter is paused with the reason, before anything
+    is handed over: a failure after `called_at` would make everybody in the batch unknown.
+    """
+    while account := account_for(channel):
+        try:
+            return account, provider_for(account)
+        except secrets.Unreadable:
+            words = SECRET_UNREADABLE
+        except (BadMapping, ValueError) as trouble:
+            words = str(trouble)
+        ProviderAccount.objects.filter(pk=account.pk, paused_for="").update(paused_for=words[:200])
+    return None, None
 
 
 def provider_for(account: ProviderAccount) -> Provider:

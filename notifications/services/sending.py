@@ -103,7 +103,7 @@ class Flight:
 
 
 def _launch(threads: ThreadPoolExecutor, batch: Batch, *, now: datetime) -> Flight | None:
-    account = gateways.account_for(batch.message.channel)
+    account, provider = gateways.ready_for(batch.message.channel)
     if account is None:
         submissions.give_back(batch.leased, send_after=now + NO_ACCOUNT_PAUSE, held_for=HeldFor.RETRY)
         return None
@@ -116,7 +116,6 @@ def _launch(threads: ThreadPoolExecutor, batch: Batch, *, now: datetime) -> Flig
     )
     if authorized is None:
         return None
-    provider = gateways.provider_for(account)
     calls = []
     for submission in batch.leased:
         rows = [row for row in batch.prepared if row.submission_id == submission.id and row.id in authorized.ids]

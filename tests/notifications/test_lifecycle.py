@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from customers import clock
 from customers.models import Consent, Customer, Suppression
+from notifications import secrets
 from notifications.models import Delivery, DeliveryTally, Message, ProviderAccount, QuietHours, Submission
 from notifications.services import deliveries, messages, receipts, sending, settling, submissions, tallies
 from notifications.services.progress import progress
@@ -209,6 +210,18 @@ def test_an_empty_account_pauses_itself_and_the_rest_waits(account, gateway, noo
 
     assert ProviderAccount.objects.get().paused_for
     assert states() == {"queued": 1}
+
+
+def test_an_account_with_an_unreadable_secret_pauses_before_anything_is_handed_over(account, gateway, noon, settings):
+    ProviderAccount.objects.update(encrypted_secret=secrets.encrypt("key of the shop"))
+    settings.SECRET_KEY = "another-key-" + "0123456789" * 5
+    cast.li_na()
+
+    send(freeze(cast.template(), now=noon))
+
+    assert "SECRET_KEY" in ProviderAccount.objects.get().paused_for
+    assert states() == {"queued": 1}
+    assert not Submission.objects.filter(called_at__isnull=False).exists()
 
 
 def test_an_answer_that_never_came_is_unknown_and_costs_its_slot(account, gateway, noon):
