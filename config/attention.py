@@ -9,8 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.choices import CampaignStatus
-from campaigns.models import Campaign
+from campaigns import reports
 from config import second_factor
 from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
@@ -91,18 +90,15 @@ def _messages(now: datetime) -> list[Point]:
 
 
 def _campaigns(now: datetime) -> list[Point]:
-    """Campaigns that missed their time."""
-    missed = Campaign.objects.filter(status=CampaignStatus.MISSED, finished_at__gte=now - LOOKS_BACK).order_by("-id")[
-        :3
-    ]
+    """Campaigns that missed their time, or cannot start although it has come."""
     return [
         Point(
             "bad",
             "event_busy",
-            _("The campaign “%(name)s” missed its time and was not sent.") % {"name": campaign},
-            reverse("admin:campaigns_campaign_change", args=[campaign.pk]),
+            trouble.sentence,
+            reverse("admin:campaigns_campaign_change", args=[trouble.campaign.pk]),
         )
-        for campaign in missed
+        for trouble in reports.troubles(since=now - LOOKS_BACK)
     ]
 
 
