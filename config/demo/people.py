@@ -16,7 +16,7 @@ HOW_MANY = 2_000
 SEED = 1_119
 TIERS = {"普通会员": 58, "银卡会员": 24, "金卡会员": 11, "黑金会员": 3, "": 4}
 TAGS = {"老客": 34, "爱买鲜花": 30, "爱买绿植": 18, "门店自提": 22, "公众号关注": 26, "花艺课学员": 7, "企业采购": 4}
-# Operators' prefixes; 0000 behind them is a block of which no subscriber's number is made here.
+# An operator's prefix, 0000 and four digits: valid to look at, made up, and marked as such.
 PREFIXES = (
     *("130", "131", "132", "133", "135", "136", "137", "138", "139", "150", "151", "152", "153", "155", "156"),
     *("157", "158", "159", "166", "173", "176", "177", "178", "180", "181", "182", "185", "186", "187", "188"),
