@@ -23,7 +23,7 @@ lint: .venv/for-tests
 	@.venv/bin/lint-imports
 
 bench: .venv/for-tests
-	@$(python) -m benchmarks
+	@$(python) -m tests.benchmarks
 
 clean: down
 	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache

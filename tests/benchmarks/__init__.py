@@ -1,0 +1,1 @@
+"""Speed and memory, each figure beside what the same work costs elsewhere: `make bench`."""
