@@ -77,7 +77,7 @@ def test_a_killed_worker_leaves_nothing_behind_because_its_work_horse_goes_on(
     finish(campaign)
 
     check_the_ledger(gateway)
-    assert states() == {"sent": EVERYBODY}
+    assert wait_until(lambda: states() == {"sent": EVERYBODY}, seconds=10)
     assert wait_until(lambda: len(deployment.workers("bulk")) == 2, seconds=20)
 
 
@@ -92,7 +92,7 @@ def test_cut_connections_to_the_database_lose_no_answer(account, gateway, noon, 
     finish(campaign)
 
     check_the_ledger(gateway)
-    assert states() == {"sent": EVERYBODY}
+    assert wait_until(lambda: states() == {"sent": EVERYBODY}, seconds=10)
 
 
 def test_a_restart_in_mid_campaign_leaves_nothing_unknown(account, gateway, noon, deploy, schedule):
@@ -108,7 +108,7 @@ def test_a_restart_in_mid_campaign_leaves_nothing_unknown(account, gateway, noon
     assert in_hand == 0
     assert wait_until(lambda: is_finished(campaign), seconds=60)
     check_the_ledger(gateway)
-    assert states() == {"sent": EVERYBODY}
+    assert wait_until(lambda: states() == {"sent": EVERYBODY}, seconds=10)
 
 
 def cut_connections_of_others() -> None:
