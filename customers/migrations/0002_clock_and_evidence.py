@@ -22,6 +22,20 @@ DROP TRIGGER consent_change_is_append_only ON customers_consentchange;
 DROP FUNCTION consent_change_is_append_only();
 """
 
+ERASED = """
+CREATE FUNCTION customer_is_erased_never_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'customer_is_erased_never_deleted'
+        USING ERRCODE = 'restrict_violation', HINT = 'Erase the customer; opt-outs and evidence have to stay.';
+END $$;
+CREATE TRIGGER customer_is_erased_never_deleted BEFORE DELETE ON customers_customer
+    FOR EACH STATEMENT EXECUTE FUNCTION customer_is_erased_never_deleted();
+"""
+NO_ERASED = """
+DROP TRIGGER customer_is_erased_never_deleted ON customers_customer;
+DROP FUNCTION customer_is_erased_never_deleted();
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [("customers", "0001_initial")]
@@ -29,4 +43,5 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(CLOCK, NO_CLOCK),
         migrations.RunSQL(EVIDENCE, NO_EVIDENCE),
+        migrations.RunSQL(ERASED, NO_ERASED),
     ]

@@ -20,7 +20,12 @@ class Consent(models.Model):
     """
 
     customer = models.ForeignKey(
-        Customer, models.CASCADE, related_name="consents", db_index=False, verbose_name=_("customer")
+        Customer,
+        models.CASCADE,
+        related_name="consents",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("customer"),
     )
     channel = models.CharField(_("channel"), max_length=10, choices=Channel)
     purpose = models.CharField(_("purpose"), max_length=13, choices=[(p.value, p.label) for p in CONSENT_PURPOSES])

@@ -28,6 +28,7 @@ class ContactPoint(models.Model):
         Customer,
         models.CASCADE,
         related_name="contact_points",
+        db_constraint=False,
         db_index=False,
         verbose_name=_("customer"),
     )

@@ -116,7 +116,9 @@ class Customer(models.Model):
     """
     A person the shop knows, reachable or not.
 
-    A birthday is kept in parts, because many customers tell the day and not the year.
+    A birthday is kept in parts, because many customers tell the day and not the year. A customer is
+    erased, never deleted: a trigger sees to it, which is why what belongs to a customer is not
+    checked for its parent row by row (checking cost a third of an import).
     """
 
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=60, blank=True)
@@ -181,7 +183,9 @@ class Customer(models.Model):
 class CustomerTag(models.Model):
     """One tag on one customer."""
 
-    customer = models.ForeignKey(Customer, models.CASCADE, verbose_name=_("customer"), db_index=False)
+    customer = models.ForeignKey(
+        Customer, models.CASCADE, db_constraint=False, db_index=False, verbose_name=_("customer")
+    )
     tag = models.ForeignKey(Tag, models.CASCADE, verbose_name=_("tag"), db_index=False)
 
     class Meta:

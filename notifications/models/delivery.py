@@ -95,7 +95,7 @@ class Delivery(models.Model):
     reason = models.CharField(_("reason"), max_length=40, blank=True, default="", db_default="")
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
     values = models.JSONField(_("personal values"), null=True, blank=True)
-    segments = models.PositiveSmallIntegerField(_("segments"), default=0, db_default=0)
+    segments = models.PositiveSmallIntegerField(_("billed segments"), default=0, db_default=0)
     cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, default=0, db_default=0)
     provider_id = models.CharField(_("provider's number"), max_length=80, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("planned at"))
@@ -136,6 +136,8 @@ class Delivery(models.Model):
             models.Index(fields=["submission"], name="delivery_of_submission"),
             # A campaign's people by state, and the newest first.
             models.Index(fields=["message", "status", "-id"], name="delivery_of_message"),
+            # The delivery list's filter by reason; what goes out well has none and costs nothing here.
+            models.Index(F("reason"), F("id").desc(), name="delivery_for_a_reason", condition=~Q(reason="")),
         ]
 
     def __str__(self):
@@ -195,7 +197,7 @@ class DeliveryTally(models.Model):
     status = models.CharField(_("status"), max_length=11, choices=DeliveryStatus)
     reason = models.CharField(_("reason"), max_length=40, blank=True, default="")
     count = models.BigIntegerField(_("deliveries"))
-    segments = models.BigIntegerField(_("segments"))
+    segments = models.BigIntegerField(_("billed segments"))
     cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=4)
 
     class Meta:

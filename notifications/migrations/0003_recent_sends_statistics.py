@@ -8,6 +8,6 @@ CREATE STATISTICS recent_sends_last ON (sends[array_upper(sends, 1)]) FROM notif
 
 
 class Migration(migrations.Migration):
-    dependencies = [("notifications", "0004_one_index_less")]
+    dependencies = [("notifications", "0002_tally_and_frozen_text")]
 
     operations = [migrations.RunSQL(LAST_SEND, "DROP STATISTICS recent_sends_last;")]
