@@ -1,5 +1,5 @@
 # Paths are relative throughout: make cannot handle a folder whose name holds a space.
-.PHONY: up down test lint bench clean
+.PHONY: up down test lint messages bench clean
 .DELETE_ON_ERROR:
 
 # PYTHON=/usr/bin/python3.12 make up, where the usual names lead to something else.
@@ -21,6 +21,10 @@ lint: .venv/for-tests
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check --quiet .
 	@.venv/bin/lint-imports
+
+# Brings the Chinese catalog up to date with the code, and names what is not translated.
+messages: .venv/for-tests
+	@$(python) -m tests.translations
 
 bench: .venv/for-tests
 	@$(python) -m tests.benchmarks

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import polib
 from babel.messages.extract import extract_python
+from django.conf import settings
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,6 +119,7 @@ def update() -> list[str]:
 
 
 if __name__ == "__main__":
+    settings.configure()
     left = update()
     sys.stdout.write("\n".join([*left, f"{len(left)} texts without a translation."]) + "\n")
     sys.exit(1 if left else 0)
