@@ -11,10 +11,14 @@ import pytest
 from django.conf import global_settings
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from campaigns.choices import Timing
+from campaigns.models import Campaign
 from customers.choices import Channel, Purpose
 from notifications.models import FrequencyCap, QuietHours
 from tests import cast, staff
+from tests.campaigns import shop as drafts
 from tests.gateway import ROOT, Gateway
+from tests.stories.browser.campaign_pages import EVERYBODY
 from tests.stories.browser.person import Person
 from tests.stories.deployment import Deployment
 
@@ -91,6 +95,13 @@ def shop(noon, account, deploy, listener, gateway, address, workers) -> Deployme
     QuietHours.objects.create(channel=Channel.SMS, purpose=Purpose.MARKETING)
     hosts = ",".join(url.removeprefix("http://") for url in (gateway.url, address))
     return deploy(*workers, pages=listener, GATEWAY_PRIVATE_HOSTS=hosts)
+
+
+@pytest.fixture
+def draft(shop) -> Campaign:
+    """A campaign that goes out as soon as somebody says so."""
+    cast.crowd(EVERYBODY)
+    return drafts.draft(timing=Timing.NOW, planned_for=None)
 
 
 @pytest.fixture
