@@ -15,6 +15,7 @@ from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
 from notifications.choices import DeliveryStatus, SignatureStatus
 from notifications.models import DeliveryTally, Message, ProviderAccount, Template
+from notifications.providers.base import spoken
 
 LOOKS_BACK = timedelta(days=7)
 
@@ -59,7 +60,8 @@ def _accounts() -> list[Point]:
         Point(
             "bad",
             "pause_circle",
-            _("The account “%(name)s” is paused: %(reason)s") % {"name": account, "reason": _(account.paused_for)},
+            _("The account “%(name)s” is paused: %(reason)s")
+            % {"name": account, "reason": spoken(account.paused_for, gettext=_)},
             reverse("admin:notifications_provideraccount_change", args=[account.pk]),
         )
         for account in accounts

@@ -7,6 +7,8 @@ from django import template
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from notifications.providers import base
+
 register = template.Library()
 
 
@@ -20,6 +22,12 @@ def yuan(amount: Decimal | None) -> str:
 def grouped(number: int | None) -> str:
     """A count with its thousands set apart."""
     return f"{int(number or 0):,}"
+
+
+@register.filter
+def spoken(words: str) -> str:
+    """Why a message or an account was paused, in the reader's language; what staff wrote stays as it is."""
+    return base.spoken(words, gettext=_)
 
 
 @register.filter

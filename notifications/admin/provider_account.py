@@ -21,6 +21,7 @@ from customers.models import ClockOffset
 from notifications import secrets
 from notifications.admin.dialogs import ask, done
 from notifications.models import ProviderAccount
+from notifications.providers.base import spoken
 from notifications.providers.generic_http import check_key
 from notifications.providers.http import RefusedAddress, check_url
 from notifications.providers.mapping import BadMapping, completed
@@ -225,7 +226,7 @@ class ProviderAccountAdmin(ModelAdmin):
         if account.paused_for:
             return format_html(
                 '<span class="hy-pill hy-pill-bad">{}</span> <span class="hy-bad">{}</span>',
-                _("Paused"), _(account.paused_for),
+                _("Paused"), spoken(account.paused_for, gettext=_),
             )  # fmt: skip
         if not account.is_active:
             return format_html('<span class="hy-pill">{}</span>', _("Switched off"))

@@ -46,7 +46,7 @@ def check(template: Template) -> None:
     try:
         rendering.parse(template.body)
     except rendering.Refused as refusal:
-        words = gettext(refusal.msgid) % refusal.values
+        words = refusal.sentence(gettext)
         raise CannotFreeze(
             _("The template “%(name)s” cannot be sent: %(words)s") % {"name": template, "words": words}
         ) from refusal

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from django.db import connection
+from jinja2 import TemplateError
 
 from notifications import caps, personal, rendering, screening, text
 from notifications.models import Message
@@ -25,19 +25,25 @@ class Prepared:
     values: dict | None
 
 
-@lru_cache(maxsize=256)
-def compiled(body: str) -> rendering.CompiledTemplate:
-    """A message's text, parsed once per process."""
-    return rendering.parse(body)
+class Unrenderable(Exception):
+    """The text of the message is none that may be rendered: it was written past the admin, or under older rules."""
 
 
 def prepare(message: Message, submission_ids: Sequence[int]) -> tuple[list[Prepared], dict[int, str]]:
     """
     Render the queued deliveries of some submissions of one message.
 
-    Answers those that can be sent, and for the others the reason by delivery id.
+    Answers those that can be sent, and for the others the reason by delivery id. Raises
+    Unrenderable where the text itself is refused, by the grammar or by the sandbox behind it.
     """
-    template = compiled(message.body)
+    try:
+        return _rendered(message, submission_ids)
+    except (rendering.Refused, TemplateError) as trouble:
+        raise Unrenderable(str(trouble)) from trouble
+
+
+def _rendered(message: Message, submission_ids: Sequence[int]) -> tuple[list[Prepared], dict[int, str]]:
+    template = rendering.parse(message.body)
     variables = sorted(template.variables)
     prepared: list[Prepared] = []
     unsendable: dict[int, str] = {}

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError, connection
 
+from customers.msgid import _
 from notifications.choices import HeldFor
 from notifications.models import Message
 from notifications.providers.base import Outgoing
@@ -23,6 +24,7 @@ IN_FLIGHT = 5
 # Seconds between two tries to write answers down: a restart of PostgreSQL is over by then, and the lease is not.
 PAUSES = (0.1, 1, 3, 6, 10)
 NO_ACCOUNT_PAUSE = timedelta(seconds=30)
+UNRENDERABLE = _("The text of this message cannot be rendered. Cancel it, correct the template and start again.")
 
 
 @dataclass
@@ -75,9 +77,15 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
         if opens_at is not None:
             submissions.hold_for_quiet_hours(message, opens_at=opens_at)
             continue
-        prepared, unsendable = preparing.prepare(message, [taken.id for taken in mine])
+        try:
+            prepared, unsendable = preparing.prepare(message, [taken.id for taken in mine])
+        except preparing.Unrenderable as trouble:
+            logger.warning("Message %d is paused: %s", message.pk, trouble)
+            Message.objects.filter(pk=message.pk).pause(now, reason=UNRENDERABLE)
+            submissions.give_back(mine, send_after=now)
+            continue
         batches.append(Batch(message, mine, prepared, unsendable))
-    # All that was leased may have gone behind quiet hours while other messages still wait.
+    # All that was leased may have gone behind quiet hours or been paused while other messages still wait.
     return batches or _next_batches(queue, now)
 
 

@@ -200,7 +200,11 @@ def recover_lost(*, now: datetime) -> dict[str, int]:
 
 def _write_unknown(cursor, message: Message, submission_ids: Sequence[int]) -> int:
     """Mark what lost submissions carried as unknown, with what it costs if it went out."""
-    prepared, _unsendable = preparing.prepare(message, submission_ids)
+    try:
+        prepared, _unsendable = preparing.prepare(message, submission_ids)
+    except preparing.Unrenderable:
+        # What it cost cannot be told any more; that nobody knows what became of it must be.
+        prepared = []
     told = [{"id": row.id, "segments": row.segments, "values": row.values} for row in prepared]
     cursor.execute(
         """
