@@ -110,10 +110,11 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **DATABASES["default"].get("OPTIONS", {})}
 # Set by config.wsgi: a page that takes longer is a fault, a migration or an import is not.
 WEB_STATEMENT_SECONDS = env.number("WEB_STATEMENT_SECONDS", default=0)
+# A worker frozen in the middle of a transaction would hold its locks, and with them everybody's sending.
+_limits = {"idle_in_transaction_session_timeout": "60s"}
 if WEB_STATEMENT_SECONDS:
-    DATABASES["default"]["OPTIONS"]["options"] = (
-        f"-c statement_timeout={WEB_STATEMENT_SECONDS}s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s"
-    )
+    _limits |= {"statement_timeout": f"{WEB_STATEMENT_SECONDS}s", "lock_timeout": "5s"}
+DATABASES["default"]["OPTIONS"]["options"] = " ".join(f"-c {name}={limit}" for name, limit in _limits.items())
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Queue ---------------------------------------------------------------------------------------
