@@ -181,7 +181,6 @@ CONTENT_SECURITY_POLICY = {
 
 # Files ---------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATICFILES_DIRS = [ROOT / "static"]
 STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(VAR / "static")))
 HASHED_STATIC_FILES = env.flag("HASHED_STATIC_FILES", default=True)
 STORAGES = {

@@ -7,7 +7,7 @@ import unfold
 
 ROOT = Path(__file__).resolve().parent.parent
 THEME = Path(unfold.__file__).parent / "static/unfold/css/styles.css"
-OURS = sorted((ROOT / "static/hongyan").rglob("*.css"))
+OURS = sorted((ROOT / "config/static/hongyan").rglob("*.css"))
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 # Hooks of scripts, without a look; our own ones begin with hy-.
 HOOKS = {"chart", "errornote", "errors", "module"}
