@@ -20,10 +20,15 @@ def store_receipts(request: HttpRequest, token: str) -> HttpResponse:
     The secret path is the only thing that gateways of this kind can prove themselves by; a wrong
     one gets the same 404 as any address that does not exist.
     """
-    account = ProviderAccount.objects.filter(callback_token=token).first()
+    # PostgreSQL takes no NUL byte in a question either.
+    account = None if "\0" in token else ProviderAccount.objects.filter(callback_token=token).first()
     if account is None:
         return JsonResponse({"error": "not found"}, status=404)
-    if int(request.headers.get("Content-Length") or 0) > MAXIMUM_BODY:
+    length = request.headers.get("Content-Length", "")
+    if not (length.isascii() and length.isdigit()):
+        # A chunked body would be read as an empty one, and its receipts would be lost with a 200.
+        return JsonResponse({"error": "send a Content-Length"}, status=411)
+    if int(length) > MAXIMUM_BODY:
         return JsonResponse({"error": "at most 1 MiB in one call"}, status=413)
     receipts.store(account, request.body, now=clock.now())
     return JsonResponse({"code": "ok"})

@@ -3,6 +3,8 @@
 import tempfile
 
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -30,6 +32,13 @@ class CustomerExport(ExportMixin):
     def get_export_resource_kwargs(self, request: HttpRequest, **kwargs) -> dict:
         """Whole addresses for those who may see them."""
         return {"shows_addresses": request.user.has_perm("customers.view_full_address")}
+
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        """The page and the file; a filter that cannot be asked leads back to the list, which says so."""
+        try:
+            return super().export_action(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(f"{reverse('admin:customers_customer_changelist')}?{ERROR_FLAG}=1")
 
     def init_request_context_data(self, request: HttpRequest, form: ExportForm) -> dict:
         """The page, with the number of customers and a format that keeps numbers as they are."""

@@ -118,9 +118,8 @@ class CustomerPages:
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list:
         """The buttons above the form; an erased customer has none."""
-        if Customer.objects.present().filter(pk=object_id).exists():
-            return super().get_actions_detail(request, object_id)
-        return []
+        customer = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if customer and not customer.erased_at else []
 
     # Named methods, because the theme looks a dotted permission up in the database at every start,
     # and so could not migrate an empty one.

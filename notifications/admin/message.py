@@ -17,7 +17,7 @@ from unfold.forms import BaseDialogForm
 from customers import clock
 from customers.admin.large_list import LargeListMixin
 from notifications.admin import states
-from notifications.admin.dialogs import ask, done
+from notifications.admin.dialogs import ask, done, number_in
 from notifications.choices import DeliveryStatus
 from notifications.models import DeliveryTally, Message
 from notifications.services import messages
@@ -30,7 +30,7 @@ class CountingDialog(BaseDialogForm):
 
     def get_before_template_context(self, request: HttpRequest, object_id=None) -> dict:
         """The number of deliveries that have not left."""
-        waiting = DeliveryTally.objects.filter(message_id=object_id, status=DeliveryStatus.QUEUED)
+        waiting = DeliveryTally.objects.filter(message_id=number_in(object_id), status=DeliveryStatus.QUEUED)
         return {"waiting": waiting.aggregate(total=Sum("count"))["total"] or 0}
 
 
@@ -89,7 +89,7 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
 
     def get_actions_detail(self, request, object_id):
         """Pause what may send, resume what is paused."""
-        message = Message.objects.filter(pk=object_id).first()
+        message = self.get_object(request, object_id)
         if message is None or message.canceled_at:
             return []
         wanted = "resume" if message.paused_at else "pause"
@@ -110,7 +110,7 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
     )
     def pause(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Stop what has not been handed over."""
-        changed = messages.pause([int(object_id)], now=clock.now(), reason=_("Paused by %s") % request.user)
+        changed = messages.pause([number_in(object_id)], now=clock.now(), reason=_("Paused by %s") % request.user)
         said = _("Paused. Nothing more is handed over.") if changed else _("This message was not going out any more.")
         return done(request, self._page(object_id), said=said)
 
@@ -127,7 +127,7 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
     )
     def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Let the message go on."""
-        changed = messages.resume([int(object_id)])
+        changed = messages.resume([number_in(object_id)])
         said = _("The message goes on.") if changed else _("This message was not paused.")
         return done(request, self._page(object_id), said=said)
 

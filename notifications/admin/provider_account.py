@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from customers.choices import Channel
 from customers.models import ClockOffset
 from notifications import secrets
-from notifications.admin.dialogs import ask, done
+from notifications.admin.dialogs import ask, done, number_in
 from notifications.models import ProviderAccount
 from notifications.providers.base import spoken
 from notifications.providers.generic_http import check_key
@@ -190,9 +190,8 @@ class ProviderAccountAdmin(ModelAdmin):
 
     def get_actions_detail(self, request, object_id):
         """Resuming is offered where something is paused."""
-        if not ProviderAccount.objects.filter(pk=object_id).exclude(paused_for="").exists():
-            return []
-        return super().get_actions_detail(request, object_id)
+        account = self.get_object(request, object_id)
+        return super().get_actions_detail(request, object_id) if account and account.paused_for else []
 
     @action(
         description=gettext_lazy("Resume"),
@@ -209,7 +208,7 @@ class ProviderAccountAdmin(ModelAdmin):
     )
     def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Lift the pause."""
-        ProviderAccount.objects.filter(pk=object_id).exclude(paused_for="").update(paused_for="")
+        ProviderAccount.objects.filter(pk=number_in(object_id)).exclude(paused_for="").update(paused_for="")
         page = reverse("admin:notifications_provideraccount_change", args=[object_id])
         return done(request, page, said=_("The account sends again."))
 

@@ -19,7 +19,7 @@ from customers import clock
 from customers.choices import Channel
 from notifications import rendering, text
 from notifications.admin import template_preview
-from notifications.admin.dialogs import ask, done
+from notifications.admin.dialogs import ask, done, number_in
 from notifications.models import Template
 
 # A shop knows many numbers without a name: the text must read well for them too.
@@ -167,8 +167,8 @@ class TemplateAdmin(ModelAdmin):
     def get_actions_detail(self, request, object_id):
         """Archive what is in use, restore what is archived."""
         offered = super().get_actions_detail(request, object_id)
-        is_archived = Template.objects.filter(pk=object_id, archived_at__isnull=False).exists()
-        hidden = "archive" if is_archived else "restore"
+        template = self.get_object(request, object_id)
+        hidden = "archive" if template and template.archived_at else "restore"
         return [one for one in offered if not one.action_name.endswith(f"_{hidden}")]
 
     @action(
@@ -183,7 +183,7 @@ class TemplateAdmin(ModelAdmin):
     )
     def archive(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Put the template away."""
-        Template.objects.filter(pk=object_id, archived_at=None).update(archived_at=clock.now())
+        Template.objects.filter(pk=number_in(object_id), archived_at=None).update(archived_at=clock.now())
         return done(request, self._page(object_id), said=_("The template is archived."))
 
     @action(
@@ -198,7 +198,7 @@ class TemplateAdmin(ModelAdmin):
     )
     def restore(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Take the template out of the archive."""
-        Template.objects.filter(pk=object_id).update(archived_at=None)
+        Template.objects.filter(pk=number_in(object_id)).update(archived_at=None)
         return done(request, self._page(object_id), said=_("The template can be used again."))
 
     def _page(self, object_id: str) -> str:

@@ -1,0 +1,117 @@
+"""Every address of the deployment, over a shop that has one of everything."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test import Client
+from django.urls import get_resolver
+from django.urls.resolvers import URLResolver
+
+from campaigns.models import Campaign
+from customers import clock
+from customers.models import Customer, Suppression, Tag, Tier
+from notifications.models import FrequencyCap, ProviderAccount, QuietHours
+from tests import cast
+from tests.campaigns import shop
+from tests.customers import files
+
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+# Django's own catch-all for addresses that lack their last slash.
+CATCH_ALL = "(?P<url>.*)$"
+NOT_ROWS = ("django_session", "axes_")
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address, filled in with rows that exist, and the pattern that it came from."""
+
+    pattern: str
+    path: str
+    name: str
+
+
+def one_of_everything() -> None:
+    """A shop in which every address of an object leads somewhere."""
+    shop.account()
+    cast.li_na(), cast.wang_wei()
+    shop.draft(planned_for=clock.now())
+    Tag.objects.create(name="老客")
+    Tier.objects.create(name="金卡", rank=1)
+    Suppression.objects.create(channel="sms", address="13800000009", scope="all", reason="complained")
+    FrequencyCap.objects.create(name="每天一条", limit=1, window="days")
+    QuietHours.objects.create(purpose="marketing", channel="sms")
+    files.imported(files.table({"姓名": "赵敏", "手机号": "13800000005", "短信同意": "是"}))
+    files.uploaded(files.table({"姓名": "孙丽", "手机号": "13800000006"}))
+
+
+def every_address(*, object_id: str = "") -> list[Address]:
+    """All addresses; `object_id` stands in for the number of every object."""
+    return [
+        Address(pattern, _filled(pattern, object_id), name or "")
+        for pattern, name in _patterns(get_resolver())
+        if not pattern.endswith(CATCH_ALL)
+    ]
+
+
+def _filled(pattern: str, object_id: str) -> str:
+    return "/" + PARAMETER.sub(lambda found: _value(pattern, found[1], object_id), pattern)
+
+
+def _patterns(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, str | None]]:
+    for inner in resolver.url_patterns:
+        pattern = before + _as_path(str(inner.pattern))
+        if isinstance(inner, URLResolver):
+            yield from _patterns(inner, pattern)
+        else:
+            yield pattern, inner.name
+
+
+def _as_path(pattern: str) -> str:
+    """A pattern in the way of `path`; the few regular expressions are those of the admin and of the queue."""
+    if pattern == CATCH_ALL or not pattern.startswith("^"):
+        return pattern
+    plain = re.sub(r"\(\?P<app_label>[^)]*\)", "customers", pattern)
+    return re.sub(r"\(\?P<token>[^)]*\)\?", "token", plain).strip("^$").replace("?", "")
+
+
+def _value(pattern: str, parameter: str, object_id: str) -> str:
+    if parameter == "content_type_id":
+        return str(ContentType.objects.get_for_model(Customer).pk)
+    fixed = {"code": "matched", "queue_index": "0", "scheduler_index": "0", "connection_index": "0"}
+    if parameter in fixed:
+        return fixed[parameter]
+    if object_id:
+        return object_id
+    if parameter == "token":
+        return ProviderAccount.objects.values_list("callback_token", flat=True).first() or "none"
+    models = {"customer_id": Customer, "campaign_id": Campaign, "id": User}
+    model = models.get(parameter) or _model_of(pattern)
+    row = model and model.objects.order_by("-pk").first()
+    return str(row.pk) if row else "1"
+
+
+def _model_of(pattern: str) -> type | None:
+    found = re.match(r"admin/(\w+)/(\w+)/", pattern)
+    return apps.get_model(*found.groups()) if found and found[1] != "django_rq" else None
+
+
+def fingerprint(*, without: tuple[str, ...] = ()) -> dict[str, str]:
+    """The contents of each table, as a short text that changes with any of them."""
+    prints = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            if not table.startswith((*NOT_ROWS, *without)):
+                cursor.execute(f"SELECT md5(string_agg(row::text, '|' ORDER BY row::text)) FROM {table} AS row")
+                prints[table] = cursor.fetchone()[0]
+    return prints
+
+
+def ask(client: Client, method: str, path: str, fields: dict | None = None) -> int:
+    """The status of an answer; an exception is a 500 as in production."""
+    client.raise_request_exception = False
+    return getattr(client, method)(path, fields or {}).status_code
