@@ -11,6 +11,7 @@ from notifications.models import FrequencyCap
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KIND_BITS = 8
 KIND_MASK = (1 << KIND_BITS) - 1
+# Of each kind so many are remembered whatever their age; no page makes a rule with a higher limit.
 KEPT_AT_MOST = 16
 
 # A person's subject is the customer's id. An address gets a negative hash: 63 bits collide once in

@@ -1,12 +1,14 @@
 """The memory of caps, written anew from the deliveries it is derived from."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
 from customers.choices import CHANNEL_CODES, PURPOSE_CODES
 from notifications import caps
-from notifications.models import FrequencyCap
+
+# The longest window that a rule can have.
+LONGEST = timedelta(days=366)
 
 
 def rebuild(*, now: datetime) -> int:
@@ -15,7 +17,6 @@ def rebuild(*, now: datetime) -> int:
 
     Sending waits meanwhile, because a slot taken during the rebuild would be forgotten.
     """
-    oldest = caps.keep_since(list(FrequencyCap.objects.filter(is_active=True)), now=now)
     address = caps.ADDRESS_SUBJECT.format(channel="m.channel", address="d.address")
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE notifications_recentsends IN EXCLUSIVE MODE")
@@ -39,7 +40,7 @@ def rebuild(*, now: datetime) -> int:
                 UNION ALL SELECT place, packed FROM handed
             ) AS counted GROUP BY subject
             """,
-            [oldest],
+            [now - LONGEST],
         )
         return cursor.rowcount
 

@@ -239,6 +239,7 @@ def _take_slots(cursor, message: Message, rows: Sequence[Prepared], authorized: 
     going = [row for row in rows if row.id in authorized.ids]
     packed = caps.pack(authorized.called_at, channel=message.channel, purpose=message.purpose)
     oldest = caps.milliseconds(caps.keep_since(FrequencyCap.objects.filter(is_active=True), now=authorized.called_at))
+    # A rule that is made or switched on later finds as many of its kind as it may ever allow.
     cursor.execute(
         """
         UPDATE notifications_recentsends r
@@ -246,8 +247,11 @@ def _take_slots(cursor, message: Message, rows: Sequence[Prepared], authorized: 
             WHEN cardinality(r.sends) < %s AND coalesce(r.sends[cardinality(r.sends)], 0) <= %s
             THEN r.sends || %s::bigint
             ELSE (
-                SELECT array_agg(e ORDER BY e) FROM unnest(r.sends || %s::bigint) AS e
-                WHERE e >= %s
+                SELECT array_agg(e ORDER BY e) FROM (
+                    SELECT e, row_number() OVER (PARTITION BY e & %s ORDER BY e DESC) AS place
+                    FROM unnest(r.sends || %s::bigint) AS e
+                ) AS remembered
+                WHERE e >= %s OR place <= %s
             ) END
         WHERE r.subject = ANY(%s)
         """,
@@ -255,8 +259,10 @@ def _take_slots(cursor, message: Message, rows: Sequence[Prepared], authorized: 
             caps.KEPT_AT_MOST,
             packed,
             packed,
+            caps.KIND_MASK,
             packed,
             oldest << caps.KIND_BITS,
+            caps.KEPT_AT_MOST,
             _subjects(going),
         ],
     )
