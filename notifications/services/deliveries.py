@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from customers import clock
 from customers.choices import Purpose
 from customers.models import Customer
-from notifications import caps, screening
+from notifications import caps, quiet, screening
 from notifications.choices import CapPolicy, SubmissionStatus
 from notifications.models import DeliveryTally, Message, ProviderAccount, Submission
 
@@ -83,7 +83,7 @@ def _insert_deliveries(cursor, message, audience, occasion, now, batch, reserved
         channel=message.channel,
         purpose=message.purpose,
         rules=skips,
-        now=max(now, message.send_after),
+        now=_first_moment(message, now),
         zone=clock.shop_zone(),
         occasion=occasion,
     )
@@ -111,8 +111,15 @@ def _insert_deliveries(cursor, message, audience, occasion, now, batch, reserved
     )
 
 
+def _first_moment(message: Message, now: datetime) -> datetime:
+    """When the first of a message's deliveries can go out: the moment its caps are asked about."""
+    begins = max(now, message.send_after)
+    hours = quiet.quiet_for(channel=message.channel, purpose=message.purpose, zone=clock.shop_zone())
+    return hours.opens_at(begins) if hours else begins
+
+
 def _insert_submissions(cursor, message: Message, batch: int, reserved: list[int]) -> None:
-    queued = counts(message).get("queued", 0)
+    queued = min(counts(message).get("queued", 0), batch * len(reserved))
     purpose = Purpose(message.purpose)
     cursor.execute(
         """

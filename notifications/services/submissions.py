@@ -78,20 +78,29 @@ def give_back(leased: Sequence[Leased], *, send_after: datetime, held_for: str =
 
 def hold_for_quiet_hours(message: Message, *, opens_at: datetime) -> int:
     """Move all that waits of a message behind its quiet hours, spread over the ramp."""
+    # What is spread beyond the message's window would not go out at all.
+    ramp = max(timedelta(0), min(RAMP, (message.send_until - opens_at) / 2))
+    return hold_back(message, until=opens_at, held_for=HeldFor.QUIET_HOURS, ramp=ramp)
+
+
+def hold_back(message: Message, *, until: datetime, held_for: HeldFor, ramp: timedelta = timedelta(0)) -> int:
+    """Move all that waits of a message to a later moment, also out of the hands of workers that did not call yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
+            WITH waiting AS MATERIALIZED (
+                SELECT id FROM notifications_submission
+                WHERE message_id = %s AND status IN ('queued', 'leased') AND send_after < %s
+                ORDER BY id FOR UPDATE
+            ), spread AS (
+                SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS total FROM waiting
+            )
             UPDATE notifications_submission s
             SET status = 'queued', token = NULL, lease_until = NULL, held_for = %s,
                 send_after = %s::timestamptz + %s * (spread.place::float / spread.total)
-            FROM (
-                SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS total
-                FROM notifications_submission
-                WHERE message_id = %s AND status IN ('queued', 'leased') AND send_after < %s
-            ) AS spread
-            WHERE s.id = spread.id AND s.status IN ('queued', 'leased')
+            FROM spread WHERE s.id = spread.id
             """,
-            [HeldFor.QUIET_HOURS, opens_at, RAMP, message.pk, opens_at],
+            [message.pk, until, held_for, until, ramp],
         )
         return cursor.rowcount
 
@@ -139,6 +148,10 @@ def authorize(
         if counts:
             _lock_recent_sends(cursor, rows)
         authorized = Authorized(called_at=clock.now(), account=account)
+        # Since the lease an earlier call may have taken its time, and so may these locks.
+        if quiet_until(message, now=authorized.called_at) or authorized.called_at >= message.send_until:
+            give_back(leased, send_after=message.send_after)
+            return None
         verdicts = _screen(cursor, message, ours, rules, authorized.called_at)
         authorized.ids = {row.id for row in rows if verdicts.get(row.id) == ("", None) and row.id not in unsendable}
         if counts:
