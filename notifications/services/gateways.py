@@ -1,6 +1,7 @@
 """Gateways: which account carries a message, and the adapter that speaks to it."""
 
 import json
+import logging
 from functools import lru_cache
 
 from django.conf import settings
@@ -12,6 +13,8 @@ from notifications.models import ProviderAccount
 from notifications.providers.base import Provider
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
 from notifications.providers.mapping import BadMapping
+
+logger = logging.getLogger(__name__)
 
 SECRET_UNREADABLE = _("The secret was stored under another SECRET_KEY. Enter it again.")
 
@@ -50,6 +53,18 @@ def provider_for(account: ProviderAccount) -> Provider:
         account.batch_size,
         json.dumps(account.field_names, sort_keys=True),
     )
+
+
+def readers() -> dict[int, Provider]:
+    """What reads the callbacks of each account, without its secret; accounts with bad field names have none."""
+    found = {}
+    for account in ProviderAccount.objects.all():
+        account.encrypted_secret = b""
+        try:
+            found[account.pk] = provider_for(account)
+        except (BadMapping, ValueError) as trouble:
+            logger.warning("The receipts of account %d wait: %s", account.pk, trouble)
+    return found
 
 
 def callback_url(account_token: str) -> str:
