@@ -36,7 +36,11 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Answer:
-    """What the provider said about one message; `delivered` is known only from a query."""
+    """
+    What the provider said about one message; `delivered` is known only from a query.
+
+    `is_for_all` tells that the whole call was answered so, and no number in it is to blame.
+    """
 
     reference: str
     outcome: Outcome
@@ -44,6 +48,7 @@ class Answer:
     code: str
     words: str
     delivered: bool | None = None
+    is_for_all: bool = False
 
 
 @dataclass(slots=True)

@@ -305,7 +305,7 @@ def check_key(key: str) -> None:
 def for_all(references: Sequence[str], verdict: Verdict, provider_id: str = "") -> list[Answer]:
     """The same answer for every message of a call."""
     outcome, code, words = verdict
-    return [Answer(reference, outcome, provider_id, code, words) for reference in references]
+    return [Answer(reference, outcome, provider_id, code, words, is_for_all=True) for reference in references]
 
 
 def verdict_of_failure(failure: CallFailed | RefusedAddress) -> Verdict:

@@ -77,6 +77,10 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
         if opens_at is not None:
             submissions.hold_for_quiet_hours(message, opens_at=opens_at)
             continue
+        if gateways.ready_for(message.channel) == (None, None):
+            # Before the texts are rendered: nobody knows how long the account stays paused.
+            submissions.hold_back(message, until=now + NO_ACCOUNT_PAUSE, held_for=HeldFor.RETRY)
+            continue
         try:
             prepared, unsendable = preparing.prepare(message, [taken.id for taken in mine])
         except preparing.Unrenderable as trouble:

@@ -7,21 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from notifications import caps
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
-from notifications.models import Message, ProviderAccount, Submission
+from notifications.models import Delivery, Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome
-from notifications.services import deliveries, preparing
+from notifications.services import deliveries, preparing, submissions
 from notifications.services.preparing import Prepared
-from notifications.services.submissions import Authorized, Leased
+from notifications.services.submissions import LEASE, Authorized, Leased
 
 ATTEMPTS = 5
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 900)]
-REFUSALS = {Outcome.REFUSED_LATER, Outcome.REFUSED_CONTENT, Outcome.REFUSED_ACCOUNT}
+# So long a whole message waits for a gateway that is away or took none of a call.
+BREATH = timedelta(seconds=5)
+LONGEST_PROVIDER_ID = Delivery._meta.get_field("provider_id").max_length
+NOT_TAKEN = {Outcome.REFUSED_NUMBER, Outcome.REFUSED_CONTENT}
 FINAL = {
     Outcome.TAKEN: (DeliveryStatus.SENT, ""),
     Outcome.REFUSED_NUMBER: (DeliveryStatus.FAILED, "refused_number"),
+    Outcome.REFUSED_CONTENT: (DeliveryStatus.FAILED, "refused_content"),
     Outcome.UNKNOWN: (DeliveryStatus.UNKNOWN, "ambiguous"),
 }
 
@@ -49,18 +54,27 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
         for call in calls:
             if call.submission.id not in ours:
                 continue
+            is_text_taken = any(answer.outcome == Outcome.TAKEN for answer in call.answers)
             for row, answer in zip(call.rows, call.answers, strict=True):
                 found[answer.outcome.value] += 1
-                (refused if answer.outcome in REFUSALS else finals).append((row, answer))
+                is_put_off = _is_put_off(answer, is_text_taken=is_text_taken)
+                (refused if is_put_off else finals).append((row, answer))
         _write_finals(cursor, message, finals, authorized, now)
         if refused:
             _put_off(cursor, message, refused, authorized, now)
-        given_back = [row for row, _ in refused] + [
-            row for row, answer in finals if answer.outcome == Outcome.REFUSED_NUMBER
-        ]
+        given_back = [row for row, _ in refused] + [row for row, answer in finals if answer.outcome in NOT_TAKEN]
         if given_back:
             _give_slots_back(cursor, message, given_back, authorized)
+    if any(answer.outcome == Outcome.REFUSED_LATER and answer.is_for_all for _, answer in refused):
+        submissions.hold_back(message, until=now + BREATH, held_for=HeldFor.RETRY)
     return found
+
+
+def _is_put_off(answer: Answer, *, is_text_taken: bool) -> bool:
+    """Whether a refusal is not the row's own: a text that others in its call could have is refused for its values."""
+    if answer.outcome == Outcome.REFUSED_CONTENT:
+        return not is_text_taken
+    return answer.outcome in (Outcome.REFUSED_LATER, Outcome.REFUSED_ACCOUNT)
 
 
 def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int]:
@@ -89,13 +103,13 @@ def _write_finals(
     told = []
     for row, answer in finals:
         status, reason = FINAL[answer.outcome]
-        is_charged = answer.outcome != Outcome.REFUSED_NUMBER
+        is_charged = answer.outcome not in NOT_TAKEN
         told.append(
             {
                 "id": row.id,
                 "status": status.value,
                 "reason": reason,
-                "provider_id": answer.provider_id,
+                "provider_id": answer.provider_id[:LONGEST_PROVIDER_ID],
                 "segments": row.segments if is_charged else 0,
                 "values": row.values,
             }
@@ -125,19 +139,23 @@ def _put_off(
     authorized: Authorized,
     now: datetime,
 ) -> None:
-    """Rows that were certainly not taken wait for another try; the fifth refusal is the last."""
+    """
+    Rows that were certainly not taken wait for another try; the fifth refusal of one is its last.
+
+    A whole call that was put off counts for none of them: an outage ends, or the message's window does.
+    """
     stop = next((a for _, a in refused if a.outcome == Outcome.REFUSED_CONTENT), None)
     if stop is not None:
         Message.objects.filter(pk=message.pk).pause(now, reason=stop.words[:200])
     broke = next((a for _, a in refused if a.outcome == Outcome.REFUSED_ACCOUNT), None)
     if broke is not None:
         ProviderAccount.objects.filter(pk=authorized.account.pk, paused_for="").update(paused_for=broke.words[:200])
-    ids = [row.id for row, _ in refused]
+    tries = {row.id: int(not (stop or broke or answer.is_for_all)) for row, answer in refused}
     cursor.execute(
-        "UPDATE notifications_delivery SET status = 'queued', reason = '',"
-        " attempts = attempts + %s WHERE id = ANY(%s) AND status IN ('queued', 'unknown')"
-        " RETURNING id, attempts",
-        [0 if stop or broke else 1, ids],
+        "UPDATE notifications_delivery d SET status = 'queued', reason = '', attempts = d.attempts + tried.times"
+        " FROM unnest(%s::bigint[], %s::int[]) AS tried(id, times)"
+        " WHERE d.id = tried.id AND d.status IN ('queued', 'unknown') RETURNING d.id, d.attempts",
+        [list(tries), list(tries.values())],
     )
     attempts = dict(cursor.fetchall())
     spent = [id for id, tried in attempts.items() if tried >= ATTEMPTS]
@@ -175,7 +193,10 @@ def recover_lost(*, now: datetime) -> dict[str, int]:
     Not called: queued again, nothing had left the house. Called: lost, and its deliveries unknown;
     the provider may have them, so they are never sent again blindly.
     """
-    requeued = Submission.objects.filter(status=SubmissionStatus.LEASED, lease_until__lt=now).update(
+    # No lease of this minute is as long: the clock was set back since, and its worker may be long dead.
+    too_long = now + 2 * LEASE
+    over = Q(lease_until__lt=now) | Q(lease_until__gt=too_long)
+    requeued = Submission.objects.filter(over, status=SubmissionStatus.LEASED).update(
         status=SubmissionStatus.QUEUED, token=None, lease_until=None
     )
     with transaction.atomic(), connection.cursor() as cursor:
@@ -184,10 +205,11 @@ def recover_lost(*, now: datetime) -> dict[str, int]:
             UPDATE notifications_submission SET status = 'lost', lease_until = NULL
             WHERE id IN (
                 SELECT id FROM notifications_submission
-                WHERE status = 'called' AND lease_until < %s ORDER BY id FOR UPDATE SKIP LOCKED
+                WHERE status = 'called' AND (lease_until < %s OR lease_until > %s)
+                ORDER BY id FOR UPDATE SKIP LOCKED
             ) RETURNING message_id, id
             """,
-            [now],
+            [now, too_long],
         )
         lost: dict[int, list[int]] = {}
         for message_id, submission_id in cursor.fetchall():

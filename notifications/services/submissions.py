@@ -344,6 +344,7 @@ def _write_called(
     sizes = dict.fromkeys((taken.id for taken in leased if taken.id in ours), 0)
     for row in rows:
         sizes[row.submission_id] += row.id in authorized.ids
+    # The lease counts anew from the call, so that a slow one is not taken for lost.
     cursor.execute(
         """
         UPDATE notifications_submission s SET
@@ -351,10 +352,16 @@ def _write_called(
             status = CASE WHEN sizes.size > 0 THEN 'called' ELSE 'empty' END,
             called_at = CASE WHEN sizes.size > 0 THEN %s::timestamptz END,
             account_id = CASE WHEN sizes.size > 0 THEN %s::bigint END,
-            lease_until = CASE WHEN sizes.size > 0 THEN s.lease_until END,
+            lease_until = CASE WHEN sizes.size > 0 THEN %s::timestamptz END,
             token = CASE WHEN sizes.size > 0 THEN s.token END
         FROM unnest(%s::bigint[], %s::int[]) AS sizes(id, size)
         WHERE s.id = sizes.id AND s.status = 'leased'
         """,
-        [authorized.called_at, authorized.account.pk, list(sizes), list(sizes.values())],
+        [
+            authorized.called_at,
+            authorized.account.pk,
+            authorized.called_at + LEASE,
+            list(sizes),
+            list(sizes.values()),
+        ],
     )
