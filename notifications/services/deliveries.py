@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
@@ -10,8 +11,8 @@ from customers import clock
 from customers.choices import Purpose
 from customers.models import Customer
 from notifications import caps, quiet, screening
-from notifications.choices import CapPolicy, SubmissionStatus
-from notifications.models import DeliveryTally, Message, ProviderAccount, Submission
+from notifications.choices import CapPolicy, DeliveryStatus, SubmissionStatus
+from notifications.models import Delivery, DeliveryTally, Message, ProviderAccount, Submission
 
 DEFAULT_BATCH = 100
 REGROUPED_AT_ONCE = 5_000
@@ -24,7 +25,7 @@ def plan(message: Message, audience: QuerySet[Customer], *, occasion: str, now: 
     1. Lock the message; one that has deliveries already is left as it is.
     2. Reserve a submission id for every batch the audience can need.
     3. INSERT … SELECT: screened, numbered, grouped into submissions.
-    4. Write the submissions that were needed.
+    4. Write the submissions that were needed, more of them if people joined since they were counted.
 
     Answers the number of deliveries by status or reason. One occasion holds one delivery per
     customer and per address, whatever variants it has.
@@ -38,6 +39,7 @@ def plan(message: Message, audience: QuerySet[Customer], *, occasion: str, now: 
             reserved = _reserve_submissions(cursor, audience, batch)
             _insert_deliveries(cursor, message, audience, occasion, now, batch, reserved)
             _insert_submissions(cursor, message, batch, reserved)
+            _submit_latecomers(cursor, message)
     return counts(message)
 
 
@@ -60,10 +62,10 @@ def batch_size(channel: str) -> int:
 
 def customer_ids(audience: QuerySet[Customer]) -> tuple[str, Sequence]:
     """The SQL, with parameters, that selects an audience's ids."""
-    query = audience.order_by().values("pk").query
-    if query.is_empty():
+    try:
+        return audience.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
         return "SELECT id FROM customers_customer WHERE false", []
-    return query.sql_with_params()
 
 
 def _reserve_submissions(cursor, audience: QuerySet[Customer], batch: int) -> list[int]:
@@ -142,6 +144,13 @@ def _insert_submissions(cursor, message: Message, batch: int, reserved: list[int
     )
 
 
+def _submit_latecomers(cursor, message: Message) -> None:
+    """Submit those for whom no submission was reserved: an import went on between counting and writing."""
+    late = Delivery.objects.filter(message=message, status=DeliveryStatus.QUEUED, submission=None)
+    if ids := list(late.order_by("id").values_list("id", flat=True)):
+        resubmit(cursor, message, ids, send_after=message.send_after)
+
+
 def analyze() -> None:
     """Tell PostgreSQL about a big plan; without it a step was seen to take 234 s instead of 8."""
     with connection.cursor() as cursor:
@@ -151,19 +160,28 @@ def analyze() -> None:
 def regroup(*, now: datetime) -> int:
     """Put deliveries whose wait is over into new submissions; answers how many."""
     with transaction.atomic(), connection.cursor() as cursor:
+        # A message that somebody is canceling at this moment is left to them: they want the same rows.
+        cursor.execute(
+            """
+            SELECT m.id FROM notifications_message m
+            WHERE EXISTS (SELECT FROM notifications_hold h WHERE h.message_id = m.id AND h.send_after <= %s)
+            ORDER BY m.id FOR SHARE SKIP LOCKED
+            """,
+            [now],
+        )
+        messages = Message.objects.in_bulk([row[0] for row in cursor.fetchall()])
         cursor.execute(
             """
             DELETE FROM notifications_hold WHERE delivery_id IN (
-                SELECT delivery_id FROM notifications_hold WHERE send_after <= %s
+                SELECT delivery_id FROM notifications_hold WHERE send_after <= %s AND message_id = ANY(%s)
                 ORDER BY send_after, delivery_id LIMIT %s FOR UPDATE SKIP LOCKED
             ) RETURNING delivery_id, message_id
             """,
-            [now, REGROUPED_AT_ONCE],
+            [now, list(messages), REGROUPED_AT_ONCE],
         )
         waiting: dict[int, list[int]] = {}
         for delivery_id, message_id in cursor.fetchall():
             waiting.setdefault(message_id, []).append(delivery_id)
-        messages = Message.objects.in_bulk(list(waiting))
         for message_id, ids in waiting.items():
             resubmit(cursor, messages[message_id], sorted(ids), send_after=now)
     return sum(len(ids) for ids in waiting.values())
@@ -200,11 +218,12 @@ def close_overdue(*, now: datetime) -> dict[str, int]:
             """
             WITH closed AS (
                 SELECT m.id, m.canceled_at IS NOT NULL AS is_canceled FROM notifications_message m
-                WHERE (m.canceled_at IS NOT NULL OR m.send_until <= %s) AND (
-                    EXISTS (SELECT FROM notifications_submission s
-                            WHERE s.message_id = m.id AND s.status = 'queued')
-                    OR EXISTS (SELECT FROM notifications_hold h WHERE h.message_id = m.id)
+                WHERE (m.canceled_at IS NOT NULL OR m.send_until <= %s) AND EXISTS (
+                    SELECT FROM notifications_delivery d WHERE d.message_id = m.id AND d.status = 'queued'
                 )
+            ), ended AS (
+                SELECT s.id FROM notifications_submission s JOIN closed ON closed.id = s.message_id
+                WHERE s.status IN ('empty', 'settled', 'lost')
             ), gone AS (
                 DELETE FROM notifications_hold h USING closed WHERE h.message_id = closed.id
             ), emptied AS (
@@ -217,7 +236,7 @@ def close_overdue(*, now: datetime) -> dict[str, int]:
                 finished_at = %s
             FROM closed
             WHERE d.message_id = closed.id AND d.status = 'queued' AND (
-                d.submission_id IS NULL OR d.submission_id IN (SELECT id FROM emptied)
+                d.submission_id IS NULL OR d.submission_id IN (SELECT id FROM emptied UNION ALL SELECT id FROM ended)
             )
             """,
             [now, now],
