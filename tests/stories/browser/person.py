@@ -10,6 +10,7 @@ DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 # Longer than any page takes on a busy machine, and than the pages take to start.
 PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 # What is no fault: the answer of a page that refuses, and a question that a newer one has replaced.
 HARMLESS = re.compile(r"status of 40[0-9]|^htmx:(sendAbort|afterRequest)")
 IS_ON_TOP = """
