@@ -30,15 +30,21 @@ class Scale:
 
 
 class Stopwatch:
-    """Seconds since it was made."""
+    """Seconds since it was made, by the clock and of this process's own work."""
 
     def __init__(self):
         self._began = time.perf_counter()
+        self._worked = time.process_time()
 
     @property
     def seconds(self) -> float:
         """So far."""
         return time.perf_counter() - self._began
+
+    @property
+    def work(self) -> float:
+        """Processor seconds of this process, which other programs on the machine do not stretch."""
+        return time.process_time() - self._worked
 
 
 def seconds_of(work: Callable[[], Any]) -> float:
