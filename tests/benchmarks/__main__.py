@@ -58,7 +58,9 @@ def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
             options.size,
             str(options.rounds),
         ]
-        subprocess.run(command, cwd=servers.ROOT, env=servers.environment(place, settings=settings), check=True)
+        environment = servers.environment(place, settings=settings)
+        if subprocess.run(command, cwd=servers.ROOT, env=environment).returncode:
+            sys.exit(f"The benchmark {name} did not finish; what it said stands above.")
         return json.loads((place / "figures.json").read_text())
 
 
