@@ -93,6 +93,19 @@ VALUES (%(channel)s, %(address)s, %(scope)s, %(reason)s, '', %(now)s, %(actor)s)
 ON CONFLICT (channel, address) DO NOTHING
 """
 
+CLOSE_OPTED_OUT = """
+INSERT INTO customers_suppression (channel, address, scope, reason, note, created_at)
+SELECT point.channel, point.address, %(scope)s, %(reason)s, '', %(now)s
+FROM customers_contactpoint point
+WHERE point.customer_id = %(customer)s AND point.channel = %(channel)s AND point.address = ANY(%(addresses)s)
+  AND EXISTS (
+      SELECT FROM customers_consent standing
+      WHERE standing.customer_id = point.customer_id AND standing.channel = point.channel
+        AND standing.status = 'withdrawn'
+  )
+ON CONFLICT (channel, address) DO NOTHING
+"""
+
 
 class CannotGrant(Exception):
     """Consent that may not be recorded; the text is a sentence for staff."""
@@ -179,6 +192,19 @@ def withdraw_everywhere(
         else:
             closing = {"scope": SuppressionScope.MARKETING, "reason": SuppressionReason.OPTED_OUT}
             cursor.execute(CLOSE_ADDRESS, evidence | closing | {"channel": channel, "address": address})
+        return cursor.rowcount
+
+
+def keep_closed(customer_id: int, *, channel: Channel, addresses: Sequence[str], now: datetime) -> int:
+    """
+    Close the addresses that a customer who opted out is about to lose; returns how many.
+
+    The opt-out stands with the customer; a later file would take the address for one that never refused.
+    """
+    values = {"customer": customer_id, "channel": channel, "addresses": list(addresses), "now": now}
+    values |= {"scope": SuppressionScope.MARKETING, "reason": SuppressionReason.OPTED_OUT}
+    with connection.cursor() as cursor:
+        cursor.execute(CLOSE_OPTED_OUT, values)
         return cursor.rowcount
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel
 from customers.models import ContactPoint, Customer, CustomerTag, Tag
+from customers.services import consent
 
 
 class CannotSave(Exception):
@@ -65,7 +66,11 @@ def save(
 
 def _set_primary(customer: Customer, channel: Channel, address: str, *, now: datetime) -> None:
     points = ContactPoint.objects.filter(customer=customer, channel=channel)
-    points.filter(is_primary=True).exclude(address=address).delete()
+    replaced = points.filter(is_primary=True).exclude(address=address)
+    consent.keep_closed(
+        customer.pk, channel=channel, addresses=list(replaced.values_list("address", flat=True)), now=now
+    )
+    replaced.delete()
     if address:
         ContactPoint.objects.update_or_create(
             customer=customer,

@@ -575,3 +575,24 @@ def test_an_erased_customer_is_not_found_again(db):
     imported(table({**LI_NA, "会员编号": "M1"}))
 
     assert Customer.objects.present().count() == 1
+
+
+def test_two_files_at_once_create_nobody_twice(transactional_db):
+    rows = [{"姓名": f"客户{place}", "手机号": str(13900000000 + place), **YES} for place in range(400)]
+    files = [uploaded(table(*rows)), uploaded(table(*reversed(rows)))]
+    for file in files:
+        imports.start(file)
+
+    def work(file):
+        imports.run(file.pk, now=clock.now)
+        connection.close()
+
+    workers = [threading.Thread(target=work, args=[file]) for file in files]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+
+    assert Customer.objects.count() == ContactPoint.objects.count() == 400
+    assert sorted(SpreadsheetImport.objects.values_list("status", flat=True)) == ["done", "done"]
+    assert Consent.objects.filter(channel="sms", status="granted").count() == 800
