@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -50,18 +51,14 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
         now = clock()
         batches = _next_batches(queue, now)
         while batches:
-            flights: list[Flight] = []
-            try:
+            # Whatever stops this worker here, nothing of what was handed over is forgotten.
+            with ExitStack() as in_the_air:
                 for batch in batches:
                     if flight := _launch(threads, batch, now=now):
-                        flights.append(flight)
+                        in_the_air.callback(flight.land, total, clock)
                 is_time_left = time.monotonic() < ends
                 now = clock()
                 batches = _next_batches(queue, now) if is_time_left else []
-            finally:
-                # Whatever stops this worker here, what was handed over is not forgotten.
-                for flight in flights:
-                    total += flight.settle(clock)
     return total
 
 
@@ -100,6 +97,10 @@ class Flight:
     message: Message
     authorized: Authorized
     calls: list[tuple[Leased, list[Prepared], Future]]
+
+    def land(self, total: Counter, clock: Callable[[], datetime]) -> None:
+        """Settle, and add the outcomes to a total."""
+        total.update(self.settle(clock))
 
     def settle(self, clock: Callable[[], datetime]) -> Counter:
         """Wait for the answers and write them down, also when PostgreSQL is away for a moment."""

@@ -1,15 +1,17 @@
 """Gateways that are away, throttle, or say strange things: nobody is given up for it, and nothing runs hot."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, connection
 
 from customers import clock
 from customers.models import Customer
 from notifications import secrets
 from notifications.models import Delivery, Message, ProviderAccount, Receipt, Submission
 from notifications.providers.base import Answer, Outcome
-from notifications.services import receipts, sending, settling, submissions
+from notifications.services import deliveries, receipts, sending, settling, submissions
 from tests import cast
 from tests.notifications.test_caps import move_clock
 from tests.notifications.test_lifecycle import drain, planned, post, report_all
@@ -163,3 +165,28 @@ def test_a_receipt_through_another_accounts_door_moves_nothing(account, gateway,
     assert receipts.apply(now=clock.now())["foreign"] == 3
     assert states() == {"sent": 3}
     assert Customer.objects.count() == 3
+
+
+def test_an_answer_that_cannot_be_written_down_takes_no_other_with_it(account, gateway, noon):
+    cast.crowd(5)
+    for occasion in ("greeting-1", "greeting-2"):
+        message = freeze(cast.template(name=occasion), now=noon)
+        deliveries.plan(message, Customer.objects.present(), occasion=occasion, now=noon)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'data_exception'; END $$;
+            CREATE TRIGGER disk_is_full BEFORE UPDATE ON notifications_delivery FOR EACH ROW
+            WHEN (NEW.status = 'sent' AND NEW.occasion = 'greeting-1') EXECUTE FUNCTION disk_is_full();
+            """
+        )
+    try:
+        with pytest.raises(DatabaseError, match="no space left"):
+            drain()
+        written = Counter(Delivery.objects.values_list("occasion", "status"))
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER disk_is_full ON notifications_delivery; DROP FUNCTION disk_is_full();")
+
+    assert written == {("greeting-1", "queued"): 5, ("greeting-2", "sent"): 5}
