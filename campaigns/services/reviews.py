@@ -165,6 +165,7 @@ def people_of_step(campaign: Campaign, *, code: str, now: datetime, limit: int) 
     if code == "matched":
         return list(audience.order_by("pk").values_list("pk", flat=True)[:limit])
     variant = campaign.variants.select_related("template").first()
+    hours = quiet.quiet_for(channel=campaign.channel, purpose=variant.template.purpose, zone=clock.shop_zone())
     return segmentation.within(
         PATIENCE_MILLISECONDS,
         lambda: estimates.people(
@@ -172,7 +173,8 @@ def people_of_step(campaign: Campaign, *, code: str, now: datetime, limit: int) 
             code="" if code == "will_send" else code,
             channel=campaign.channel,
             purpose=variant.template.purpose,
-            send_at=send_at,
+            cap_policy=campaign.cap_policy,
+            send_at=hours.opens_at(send_at) if hours else send_at,
             limit=limit,
         ),
     )

@@ -206,6 +206,7 @@ def people(
     code: str,
     channel: str,
     purpose: str,
+    cap_policy: str = CapPolicy.SKIP,
     send_at: datetime,
     limit: int = 1_000,
 ) -> list[int]:
@@ -216,12 +217,12 @@ def people(
     """
     if code in {reason.code for reason in screening.PREDICATES}:
         return _screened_out(audience, code=code, channel=channel, purpose=purpose, limit=limit)
-    rules = caps.rules_for(channel=channel, purpose=purpose)
     sql, parameters = screening.audience(
         deliveries.customer_ids(audience),
         channel=channel,
         purpose=purpose,
-        rules=rules,
+        # Whom the cap only holds will get it too.
+        rules=[] if cap_policy == CapPolicy.HOLD else caps.rules_for(channel=channel, purpose=purpose),
         now=send_at,
         zone=clock.shop_zone(),
     )

@@ -12,8 +12,18 @@ from django.utils import translation
 from campaigns.choices import CampaignStatus, Timing
 from campaigns.models import Campaign, Variant
 from campaigns.services import audiences, campaigns, reviews
+from notifications import caps
 from notifications.choices import SignatureStatus
-from notifications.models import Delivery, Message, ProviderAccount, QuietHours, Signature, Template
+from notifications.models import (
+    Delivery,
+    FrequencyCap,
+    Message,
+    ProviderAccount,
+    QuietHours,
+    RecentSends,
+    Signature,
+    Template,
+)
 from tests import cast
 from tests.campaigns import shop
 from tests.campaigns.shop import NOON
@@ -531,3 +541,30 @@ def test_the_database_refuses_a_campaign_that_cannot_be(draft, columns):
 def test_the_database_refuses_an_impossible_share(draft, share):
     with pytest.raises(IntegrityError):
         Variant.objects.filter(campaign=draft).update(share=share)
+
+
+def test_the_people_behind_a_number_are_those_of_the_hour_at_which_it_goes_out(crowd):
+    QuietHours.objects.create(purpose="marketing", channel="sms")
+    FrequencyCap.objects.create(name="One a day", limit=1, window="calendar_day")
+    evening = NOON.replace(hour=22)
+    sends = [caps.pack(NOON, channel="sms", purpose="marketing")]
+    RecentSends.objects.bulk_create(RecentSends(subject=person, sends=sends) for person in crowd)
+    draft = shop.draft(planned_for=evening, valid_hours=24)
+
+    found = reviews.review(draft, now=NOON)
+    people = reviews.people_of_step(draft, code="will_send", now=NOON, limit=100)
+
+    assert found.estimate.will_send == len(people) == 20
+
+
+def test_those_whom_the_cap_only_holds_are_among_those_who_will_get_it(crowd):
+    FrequencyCap.objects.create(name="One a day", limit=1, window="days")
+    sends = [caps.pack(NOON, channel="sms", purpose="marketing")]
+    RecentSends.objects.bulk_create(RecentSends(subject=person, sends=sends) for person in crowd[:5])
+    draft = shop.draft(cap_policy="hold", valid_hours=48)
+
+    estimate = reviews.review(draft, now=NOON).estimate
+    people = reviews.people_of_step(draft, code="will_send", now=NOON, limit=100)
+
+    assert (estimate.will_send, estimate.will_hold) == (20, 5)
+    assert len(people) == 20
