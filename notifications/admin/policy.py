@@ -18,8 +18,9 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from customers import clock
 from customers.choices import Channel, Purpose
 from notifications.caps import KEPT_AT_MOST
-from notifications.choices import CapWindow
+from notifications.choices import CapWindow, HeldFor
 from notifications.models import FrequencyCap, Hold, Message, QuietHours
+from notifications.services import deliveries
 
 CALENDAR = (CapWindow.CALENDAR_DAY, CapWindow.CALENDAR_WEEK)
 CAPPED = [(purpose.value, purpose.label) for purpose in Purpose if purpose.obeys_caps]
@@ -108,6 +109,16 @@ class FrequencyCapAdmin(ModelAdmin):
         context = {**(extra_context or {}), "effect": self.affects(cap) if cap else ""}
         return super().changeform_view(request, object_id, form_url, context)
 
+    def save_model(self, request, obj, form, change):
+        """Keep the rule, and let those whom the old one held pass if the new one allows it."""
+        super().save_model(request, obj, form, change)
+        deliveries.reconsider_holds(now=clock.now())
+
+    def delete_model(self, request, obj):
+        """Forget the rule, and let those whom it held pass."""
+        super().delete_model(request, obj)
+        deliveries.reconsider_holds(now=clock.now())
+
     @display(description=gettext_lazy("Name of the rule"))
     def shown_name(self, cap: FrequencyCap) -> str:
         """Its name."""
@@ -132,8 +143,9 @@ class FrequencyCapAdmin(ModelAdmin):
     @display(description=gettext_lazy("Affects"))
     def affects(self, cap: FrequencyCap) -> SafeString:
         """Messages still going out under this rule, and deliveries it holds."""
-        held = Hold.objects.filter(rule_id=cap.pk).count() if cap.pk else 0
-        return effect_in_words(open_messages(cap.purpose, cap.channel), held=held)
+        governed = open_messages(cap.purpose, cap.channel)
+        held = Hold.objects.filter(held_for=HeldFor.CAP, message__in=governed).count()
+        return effect_in_words(governed, held=held)
 
     @display(description=gettext_lazy("Active"), boolean=True)
     def active(self, cap: FrequencyCap) -> bool:

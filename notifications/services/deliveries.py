@@ -11,8 +11,8 @@ from customers import clock
 from customers.choices import Purpose
 from customers.models import Customer
 from notifications import caps, quiet, screening
-from notifications.choices import CapPolicy, DeliveryStatus, SubmissionStatus
-from notifications.models import Delivery, DeliveryTally, Message, ProviderAccount, Submission
+from notifications.choices import CapPolicy, DeliveryStatus, HeldFor, SubmissionStatus
+from notifications.models import Delivery, DeliveryTally, Hold, Message, ProviderAccount, Submission
 
 DEFAULT_BATCH = 100
 REGROUPED_AT_ONCE = 5_000
@@ -38,8 +38,11 @@ def plan(message: Message, audience: QuerySet[Customer], *, occasion: str, now: 
             batch = batch_size(message.channel)
             reserved = _reserve_submissions(cursor, audience, batch)
             _insert_deliveries(cursor, message, audience, occasion, now, batch, reserved)
-            _insert_submissions(cursor, message, batch, reserved)
-            _submit_latecomers(cursor, message)
+            queued = counts(message).get(DeliveryStatus.QUEUED, 0)
+            room = batch * len(reserved)
+            _insert_submissions(cursor, message, batch, reserved, min(queued, room))
+            if queued > room:
+                _submit_latecomers(cursor, message)
     return counts(message)
 
 
@@ -120,8 +123,7 @@ def _first_moment(message: Message, now: datetime) -> datetime:
     return hours.opens_at(begins) if hours else begins
 
 
-def _insert_submissions(cursor, message: Message, batch: int, reserved: list[int]) -> None:
-    queued = min(counts(message).get("queued", 0), batch * len(reserved))
+def _insert_submissions(cursor, message: Message, batch: int, reserved: list[int], queued: int) -> None:
     purpose = Purpose(message.purpose)
     cursor.execute(
         """
@@ -147,8 +149,7 @@ def _insert_submissions(cursor, message: Message, batch: int, reserved: list[int
 def _submit_latecomers(cursor, message: Message) -> None:
     """Submit those for whom no submission was reserved: an import went on between counting and writing."""
     late = Delivery.objects.filter(message=message, status=DeliveryStatus.QUEUED, submission=None)
-    if ids := list(late.order_by("id").values_list("id", flat=True)):
-        resubmit(cursor, message, ids, send_after=message.send_after)
+    resubmit(cursor, message, list(late.order_by("id").values_list("id", flat=True)), send_after=message.send_after)
 
 
 def analyze() -> None:
@@ -185,6 +186,11 @@ def regroup(*, now: datetime) -> int:
         for message_id, ids in waiting.items():
             resubmit(cursor, messages[message_id], sorted(ids), send_after=now)
     return sum(len(ids) for ids in waiting.values())
+
+
+def reconsider_holds(*, now: datetime) -> int:
+    """Ask the caps again about everybody they hold, because a rule has changed; answers how many."""
+    return Hold.objects.filter(held_for=HeldFor.CAP, send_after__gt=now).update(send_after=now)
 
 
 def resubmit(cursor, message: Message, ids: Sequence[int], *, send_after: datetime, held_for: str = "") -> None:

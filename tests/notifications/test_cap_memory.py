@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from customers import clock
 from notifications import caps
 from notifications.models import FrequencyCap, RecentSends
-from tests import cast
+from notifications.services import deliveries, sending
+from tests import cast, staff
 from tests.notifications.test_caps import move_clock, send_urgent
 from tests.notifications.test_sending import freeze, send, states
 
@@ -77,3 +79,21 @@ def test_nobody_is_remembered_without_end(account, gateway, noon):
     send(freeze(cast.template(), now=noon))
 
     assert len(RecentSends.objects.get(subject=person.pk).sends) == caps.KEPT_AT_MOST
+
+
+def test_lifting_a_rule_lets_those_pass_whom_it_held(account, gateway, noon):
+    cast.crowd(3)
+    rule = FrequencyCap.objects.create(name="每天一条", limit=1, window="hours", window_length=3)
+    send(freeze(cast.template(), now=noon))
+    send(freeze(cast.template(name="第二"), now=noon, cap_policy="hold"), occasion="greeting-2")
+    browser = staff.signed_in("owner")
+    page = reverse("admin:notifications_frequencycap_change", args=[rule.pk])
+
+    told = browser.get(page).content.decode()
+    answer = browser.post(page, {"name": rule.name, "limit": 1, "window": "hours", "window_length": 3})
+    deliveries.regroup(now=clock.now())
+    sending.drain("bulk", seconds=5, clock=clock.now)
+
+    assert "3 deliveries held" in told
+    assert answer.status_code == 302
+    assert states() == {"sent": 6}
