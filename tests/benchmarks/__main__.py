@@ -59,7 +59,14 @@ def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
             str(options.rounds),
         ]
         environment = servers.environment(place, settings=settings)
-        if subprocess.run(command, cwd=servers.ROOT, env=environment).returncode:
+        with subprocess.Popen(command, cwd=servers.ROOT, env=environment) as process:
+            try:
+                code = process.wait()
+            except BaseException:
+                # It ends its own gateway and workers.
+                process.terminate()
+                raise
+        if code:
             sys.exit(f"The benchmark {name} did not finish; what it said stands above.")
         return json.loads((place / "figures.json").read_text())
 
@@ -67,6 +74,7 @@ def run(name: str, options: argparse.Namespace) -> dict[str, Any]:
 def main() -> int:
     """Run, print tables to standard error and one JSON document to standard output."""
     options = read_arguments()
+    servers.clean_up_when_told_to_end()
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
     document: dict[str, Any] = {"machine": machine, "size": options.size, "rounds": options.rounds, "benchmarks": {}}
     for name in options.names or BENCHMARKS:

@@ -9,12 +9,14 @@ import django
 from django.core.management import call_command
 from django.db import connection
 
+from tests.benchmarks import servers
 from tests.benchmarks.measuring import Scale
 
 
 def main() -> None:
     """Make the tables, run the benchmark, and leave its figures in PLACE."""
     name, place, size, rounds = sys.argv[1:]
+    servers.clean_up_when_told_to_end()
     django.setup()
     call_command("migrate", run_syncdb=True, verbosity=0)
     # Whatever knows models can be imported only now.
