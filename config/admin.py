@@ -7,6 +7,8 @@ from axes.admin import AccessAttemptAdmin as PlainAccessAttemptAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeListSearchForm
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group, User
@@ -19,8 +21,11 @@ from django_rq.models import Dashboard
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.views import ChangeList
 
 from config import roles
+
+LONGEST_SEARCH = 100
 
 # Those pages have another look, show secrets or let too many in; ours below, or none, take their place.
 REPLACED = [
@@ -28,6 +33,33 @@ REPLACED = [
     *(otp_totp_admin.TOTPDevice, otp_static_admin.StaticDevice),
 ]
 admin.site.unregister([model for model in REPLACED if admin.site.is_registered(model)])
+
+
+class BoundedSearch(ChangeListSearchForm):
+    """The search of a list, cut with a sentence where it is too long."""
+
+    def clean(self) -> dict:
+        """Cut ten thousand words, each of which would be a condition of its own."""
+        cleaned = super().clean()
+        term = cleaned.get(SEARCH_VAR, "")
+        if len(term) > LONGEST_SEARCH:
+            words = _("The search is too long: only its first %(maximum)d characters were looked for.")
+            self.add_error(None, words % {"maximum": LONGEST_SEARCH})
+            cleaned[SEARCH_VAR] = term[:LONGEST_SEARCH]
+        return cleaned
+
+
+def storable_filters(shown: ChangeList, params: dict | None = None) -> dict:
+    """The filters in the address of a list; one with a NUL byte, which PostgreSQL takes nowhere, makes no sense."""
+    found = super(ChangeList, shown).get_filters_params(params)
+    if any("\0" in value for values in found.values() for value in values):
+        raise IncorrectLookupParameters
+    return found
+
+
+# Every list of ours is one of the theme's.
+ChangeList.search_form_class = BoundedSearch
+ChangeList.get_filters_params = storable_filters
 
 
 class RoleChoice(forms.ModelMultipleChoiceField):

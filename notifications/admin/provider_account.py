@@ -165,12 +165,16 @@ class ProviderAccountAdmin(ModelAdmin):
                 form.base_fields[name].help_text = words
         return form
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """No filter: one that begins with a secret would tell it letter by letter."""
+        return False
+
     def get_fieldsets(self, request, obj=None):
-        """The secret is asked for only where it may be changed."""
+        """The secret, and the address by which receipts are believed, stay with those who may change them."""
         if self.has_change_permission(request, obj) or obj is None:
             return super().get_fieldsets(request, obj)
         return [
-            (title, {**options, "fields": [name for name in options["fields"] if name != "secret"]})
+            (title, {**options, "fields": [name for name in options["fields"] if name not in ("secret", "callback")]})
             for title, options in super().get_fieldsets(request, obj)
         ]
 
