@@ -54,10 +54,33 @@ class SegmentForm(forms.ModelForm):
     """A segment's name and conditions."""
 
     conditions = ConditionsField(required=False, label="")
+    # When it was last saved, as this page saw it.
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Segment
         fields = ["name", "conditions"]
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "seen" in self.fields:
+            self.initial["seen"] = self.instance.updated_at.isoformat()
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to overwrite what somebody else saved; the row is locked until the page is saved."""
+        cleaned = super().clean()
+        if self.instance.pk:
+            saved = (
+                Segment.objects.select_for_update().filter(pk=self.instance.pk).values_list("updated_at", flat=True)
+            )
+            if cleaned.get("seen") not in [moment.isoformat() for moment in saved]:
+                raise ValidationError(
+                    _(
+                        "Somebody else saved this segment while you were editing. Nothing of this page was saved: "
+                        "open it again and make your change there."
+                    )
+                )
+        return cleaned
 
 
 def described_fields() -> list[dict[str, Any]]:

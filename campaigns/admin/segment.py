@@ -36,7 +36,10 @@ class SegmentAdmin(ModelAdmin):
     list_display = ["name", "in_words", "use_count", "created_by"]
     search_fields = ["name"]
     list_select_related = ["created_by"]
-    fieldsets = [(None, {"fields": ["name", "conditions"]}), (gettext_lazy("Used by"), {"fields": ["used_by"]})]
+    fieldsets = [
+        (None, {"fields": ["name", "conditions", "seen"]}),
+        (gettext_lazy("Used by"), {"fields": ["used_by"]}),
+    ]
     warn_unsaved_form = True
     actions = None
 

@@ -179,7 +179,9 @@ def test_editing_a_segment_says_which_scheduled_campaigns_feel_it(marketer):
 
     page = _text(
         marketer.post(
-            _url("change", campaign.segment_id), {"name": "Everybody", "conditions": conditions}, follow=True
+            _url("change", campaign.segment_id),
+            {"name": "Everybody", "conditions": conditions, "seen": campaign.segment.updated_at.isoformat()},
+            follow=True,
         )
     )
 
@@ -193,6 +195,18 @@ def test_a_segment_in_use_is_not_deleted(marketer):
     marketer.post(_url("delete", segment.pk), {"post": "yes"})
 
     assert Segment.objects.filter(pk=segment.pk).exists()
+
+
+def test_a_stale_tab_overwrites_no_segment_and_is_told_so(marketer):
+    segment = Segment.objects.create(name="Tea")
+    (seen,) = re.findall(r'name="seen" value="([^"]+)"', _text(marketer.get(_url("change", segment.pk))))
+    marketer.post(_url("change", segment.pk), {"name": "Theirs", "conditions": "[]", "seen": seen})
+
+    page = _text(marketer.post(_url("change", segment.pk), {"name": "Mine", "conditions": "[]", "seen": seen}))
+
+    segment.refresh_from_db()
+    assert "Somebody else saved this segment" in page
+    assert segment.name == "Theirs"
 
 
 def test_who_may_only_look_reads_the_sentence_and_changes_nothing(people):
