@@ -165,6 +165,8 @@ def people_of_step(campaign: Campaign, *, code: str, now: datetime, limit: int) 
     if code == "matched":
         return list(audience.order_by("pk").values_list("pk", flat=True)[:limit])
     variant = campaign.variants.select_related("template").first()
+    if variant is None:
+        return []  # Without a text nothing is decided about anybody.
     hours = quiet.quiet_for(channel=campaign.channel, purpose=variant.template.purpose, zone=clock.shop_zone())
     return segmentation.within(
         PATIENCE_MILLISECONDS,

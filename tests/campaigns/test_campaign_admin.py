@@ -239,6 +239,13 @@ def test_an_unknown_step_of_the_waterfall_does_not_exist(client, sign_in, draft)
     assert client.get(_url("campaign_people", draft.pk, "nonsense")).status_code == 404
 
 
+def test_a_step_of_a_campaign_without_a_text_holds_nobody(client, sign_in, draft):
+    sign_in("marketer")
+    draft.variants.all().delete()
+
+    assert "/admin/customers/customer/1" not in _page(client, "campaign_people", draft.pk, "opted_out")
+
+
 def test_the_button_schedules_what_was_seen(client, sign_in, draft):
     marketer = sign_in("marketer")
 
