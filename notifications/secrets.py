@@ -38,4 +38,6 @@ def _keys() -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _cipher(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(CONTEXT + key.encode()).digest())) for key in keys])
+    return MultiFernet(
+        [Fernet(base64.urlsafe_b64encode(hashlib.sha256(CONTEXT + key.encode()).digest())) for key in keys]
+    )

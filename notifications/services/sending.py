@@ -21,7 +21,7 @@ from notifications.services.submissions import Authorized, Leased
 
 logger = logging.getLogger(__name__)
 
-IN_FLIGHT = 5
+IN_FLIGHT = 8
 # Seconds between two tries to write answers down: a restart of PostgreSQL is over by then, and the lease is not.
 PAUSES = (0.1, 1, 3, 6, 10)
 NO_ACCOUNT_PAUSE = timedelta(seconds=30)

@@ -38,6 +38,10 @@ class Authorized:
     account: ProviderAccount | None = None
 
 
+class SomebodyWasFirst(Exception):
+    """Another worker has just counted the first message to one of ours; nothing was written."""
+
+
 def lease(queue: str, *, limit: int, now: datetime) -> list[Leased]:
     """Take the next submissions of a queue: highest class first, then the earliest."""
     with connection.cursor() as cursor:
@@ -136,6 +140,21 @@ def authorize(
     Everything is one transaction without a call in it, so a deadlock or a crash has no effect
     that anybody sees.
     """
+    while True:
+        try:
+            return _authorize(message, leased, prepared, unsendable=unsendable, account=account)
+        except SomebodyWasFirst:
+            continue
+
+
+def _authorize(
+    message: Message,
+    leased: Sequence[Leased],
+    prepared: Sequence[Prepared],
+    *,
+    unsendable: dict[int, str],
+    account: ProviderAccount,
+) -> Authorized | None:
     with transaction.atomic(), connection.cursor() as cursor:
         gate.hold_open()
         if not _still_wanted(cursor, message):
@@ -145,8 +164,7 @@ def authorize(
         rows = [row for row in prepared if row.submission_id in ours]
         rules = [] if message.is_test else caps.rules_for(channel=message.channel, purpose=message.purpose)
         counts = not message.is_test and Purpose(message.purpose).obeys_caps
-        if counts:
-            _lock_recent_sends(cursor, rows)
+        known = _lock_recent_sends(cursor, rows) if counts else set()
         authorized = Authorized(called_at=clock.now(), account=account)
         # Since the lease an earlier call may have taken its time, and so may these locks.
         if quiet_until(message, now=authorized.called_at) or authorized.called_at >= message.send_until:
@@ -155,7 +173,7 @@ def authorize(
         verdicts = _screen(cursor, message, ours, rules, authorized.called_at)
         authorized.ids = {row.id for row in rows if verdicts.get(row.id) == ("", None) and row.id not in unsendable}
         if counts:
-            _take_slots(cursor, message, rows, authorized)
+            _take_slots(cursor, message, rows, known, authorized)
         _turn_away(cursor, message, verdicts, unsendable, authorized)
         _write_called(cursor, leased, ours, rows, authorized)
     return authorized
@@ -189,28 +207,13 @@ def _subjects(rows: Sequence[Prepared]) -> list[int]:
     return sorted(people | {row.subject for row in rows})
 
 
-def _lock_recent_sends(cursor, rows: Sequence[Prepared]) -> None:
-    subjects = _subjects(rows)
+def _lock_recent_sends(cursor, rows: Sequence[Prepared]) -> set[int]:
+    """Lock what persons and addresses lately got; answers those who got anything before."""
     cursor.execute(
-        """
-        INSERT INTO notifications_recentsends (subject, sends)
-        SELECT subject, '{}' FROM unnest(%s::bigint[]) AS wanted(subject)
-        WHERE NOT EXISTS (
-            SELECT FROM notifications_recentsends r WHERE r.subject = wanted.subject
-        )
-        ORDER BY subject ON CONFLICT DO NOTHING
-        """,
-        [subjects],
+        "SELECT subject FROM notifications_recentsends WHERE subject = ANY(%s) ORDER BY subject FOR UPDATE",
+        [_subjects(rows)],
     )
-    cursor.execute(
-        """
-        SELECT count(*) FROM (
-            SELECT subject FROM notifications_recentsends
-            WHERE subject = ANY(%s) ORDER BY subject FOR UPDATE
-        ) AS locked
-        """,
-        [subjects],
-    )
+    return {row[0] for row in cursor.fetchall()}
 
 
 def _screen(
@@ -248,9 +251,19 @@ def _screen(
     return {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
 
 
-def _take_slots(cursor, message: Message, rows: Sequence[Prepared], authorized: Authorized) -> None:
-    going = [row for row in rows if row.id in authorized.ids]
+def _take_slots(cursor, message: Message, rows: Sequence[Prepared], known: set[int], authorized: Authorized) -> None:
     packed = caps.pack(authorized.called_at, channel=message.channel, purpose=message.purpose)
+    subjects = _subjects([row for row in rows if row.id in authorized.ids])
+    fresh = [subject for subject in subjects if subject not in known]
+    # There was no row to lock: whoever comes second finds one here, and asks the caps again.
+    cursor.execute(
+        "INSERT INTO notifications_recentsends (subject, sends)"
+        " SELECT subject, ARRAY[%s::bigint] FROM unnest(%s::bigint[]) AS fresh(subject)"
+        " ORDER BY subject ON CONFLICT DO NOTHING",
+        [packed, fresh],
+    )
+    if cursor.rowcount < len(fresh):
+        raise SomebodyWasFirst
     oldest = caps.milliseconds(caps.keep_since(FrequencyCap.objects.filter(is_active=True), now=authorized.called_at))
     # A rule that is made or switched on later finds as many of its kind as it may ever allow.
     cursor.execute(
@@ -276,7 +289,7 @@ def _take_slots(cursor, message: Message, rows: Sequence[Prepared], authorized: 
             packed,
             oldest << caps.KIND_BITS,
             caps.KEPT_AT_MOST,
-            _subjects(going),
+            [subject for subject in subjects if subject in known],
         ],
     )
 

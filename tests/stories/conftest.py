@@ -18,7 +18,7 @@ from tests.stories.deployment import Deployment
 from tests.stories.own_valkey import Valkey
 
 # Long enough for calls to be in the air when something happens.
-LATENCY_MS = 100
+LATENCY_MS = 400
 
 
 @pytest.fixture
