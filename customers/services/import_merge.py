@@ -195,3 +195,8 @@ def counts(cursor: CursorWrapper) -> Counter[str]:
     for effect, count in cursor.fetchall():
         found[f"consent:{effect}"] += count
     return found
+
+
+def analyze(cursor: CursorWrapper) -> None:
+    """Tell PostgreSQL what has come in; a review planned on the numbers of before took 20 s instead of one."""
+    cursor.execute("ANALYZE customers_customer, customers_contactpoint, customers_consent, customers_customertag")

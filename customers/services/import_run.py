@@ -28,6 +28,8 @@ from customers.spreadsheets.rows import Row
 logger = logging.getLogger(__name__)
 
 # One chunk takes about a second: so often the progress bar moves, and so long an opt-out may have to wait.
+# From here on the planner's old numbers mislead it.
+MANY = 1_000
 CHUNK_ROWS = 10_000
 LEASE = timedelta(minutes=2)
 # A file that stopped three workers would stop the fourth.
@@ -170,4 +172,7 @@ def _finish(imported: SpreadsheetImport, leased, path: Path, now: datetime) -> d
     path.unlink(missing_ok=True)
     SpreadsheetImport.objects.filter(pk=imported.pk).update(stored_name="")
     imported.refresh_from_db()
+    if imported.counts.get("created", 0) >= MANY:
+        with connection.cursor() as cursor:
+            import_merge.analyze(cursor)
     return imported.counts
