@@ -1,7 +1,7 @@
 """
 Every text a person sees, found in code and templates, held against the Chinese catalog.
 
-`make messages` adds what is new to locale/zh_Hans/LC_MESSAGES/django.po, drops what is gone and compiles
+`make messages` adds what is new to locale/zh_Hans/LC_MESSAGES/django.po and compiles
 the catalog; it needs no GNU gettext.
 """
 
