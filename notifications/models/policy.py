@@ -91,7 +91,7 @@ class RecentSends(models.Model):
 
     `subject` is a customer's id for a person, and a negative hash of channel and address for an
     address. Each element of `sends` packs a moment and a kind, oldest first (see
-    notifications.caps). Derived: `notifications.services.caps.rebuild` writes it anew from the
+    notifications.caps). Derived: `notifications.services.cap_memory.rebuild` writes it anew from the
     deliveries.
     """
 

@@ -174,7 +174,7 @@ def _authorize(
         authorized.ids = {row.id for row in rows if verdicts.get(row.id) == ("", None) and row.id not in unsendable}
         if counts:
             _take_slots(cursor, message, rows, known, authorized)
-        _turn_away(cursor, message, verdicts, unsendable, authorized)
+        _turn_away(cursor, message, verdicts, unsendable, rules, authorized)
         _write_called(cursor, leased, ours, rows, authorized)
     return authorized
 
@@ -299,6 +299,7 @@ def _turn_away(
     message: Message,
     verdicts: dict[int, tuple[str, int | None]],
     unsendable: dict[int, str],
+    rules: Sequence[FrequencyCap],
     authorized: Authorized,
 ) -> None:
     """Skip what may never go, hold what may go later within the message's window."""
@@ -317,7 +318,7 @@ def _turn_away(
     if skipped:
         _skip(cursor, skipped, authorized.called_at)
     if held:
-        _hold(cursor, message, held)
+        _hold(cursor, message, held, rules, authorized.called_at)
 
 
 def _next_open(message: Message, moment: datetime) -> datetime:
@@ -336,15 +337,30 @@ def _skip(cursor, reasons: dict[int, str], now: datetime) -> None:
     )
 
 
-def _hold(cursor, message: Message, moments: dict[int, datetime]) -> None:
+def _hold(
+    cursor, message: Message, moments: dict[int, datetime], rules: Sequence[FrequencyCap], now: datetime
+) -> None:
     cursor.execute(
         "UPDATE notifications_delivery SET submission_id = NULL WHERE id = ANY(%s) AND status = 'queued'",
         [list(moments)],
     )
+    binding = _binding_rules(cursor, message, list(moments), rules, now)
     Hold.objects.bulk_create(
-        Hold(delivery_id=id, message=message, held_for=HeldFor.CAP, send_after=moment)
+        Hold(delivery_id=id, message=message, held_for=HeldFor.CAP, rule_id=binding.get(id), send_after=moment)
         for id, moment in moments.items()
     )
+
+
+def _binding_rules(
+    cursor, message: Message, ids: Sequence[int], rules: Sequence[FrequencyCap], now: datetime
+) -> dict[int, int]:
+    """The rule that holds each delivery the longest, for staff to see."""
+    moments = ", ".join(screening.cap_frees_at([rule], now=now, zone=clock.shop_zone()) for rule in rules)
+    joins = screening.cap_joins(rules, customer="d.customer_id", address="d.address", channel=message.channel)
+    cursor.execute(
+        f"SELECT d.id, ARRAY[{moments}]::bigint[] FROM notifications_delivery d {joins} WHERE d.id = ANY(%s)", [ids]
+    )
+    return {id: max(zip(frees, rules, strict=True), key=lambda pair: pair[0] or 0)[1].pk for id, frees in cursor}
 
 
 def _write_called(

@@ -79,7 +79,8 @@ def test_a_second_campaign_of_the_day_finds_everybody_over_the_cap(account, gate
 
 def test_a_held_customer_waits_for_the_moment_the_window_frees(account, gateway, noon):
     cast.li_na()
-    FrequencyCap.objects.create(name="两小时一条", limit=1, window="hours", window_length=2)
+    rule = FrequencyCap.objects.create(name="两小时一条", limit=1, window="hours", window_length=2)
+    FrequencyCap.objects.create(name="一小时一条", limit=1, window="hours", window_length=1)
     template = cast.template()
     send(freeze(template, now=noon))
     first = Delivery.objects.get()
@@ -89,4 +90,5 @@ def test_a_held_customer_waits_for_the_moment_the_window_frees(account, gateway,
     held = Delivery.objects.get(occasion="greeting-2")
     assert held.status == "queued"
     assert abs(held.hold.send_after - first.sent_at - timedelta(hours=2)) < timedelta(milliseconds=2)
+    assert held.hold.rule_id == rule.pk
     assert progress([held.message_id], now=clock.now()).count("held") == 1
