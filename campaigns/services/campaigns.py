@@ -220,13 +220,16 @@ def finish_done(*, now: datetime) -> int:
 def _plan(campaign: Campaign, now: datetime) -> dict[str, int]:
     """Freeze each variant and write its deliveries."""
     occasion = f"campaign-{campaign.pk}:{clock.shop_date(campaign.scheduled_for)}"
-    price = gateways.account_for(campaign.channel).price
+    account = gateways.account_for(campaign.channel)
+    if account is None:
+        # Paused by a worker since why_not() looked.
+        raise CannotLaunch(" ".join(why_not(campaign)))
     counts: dict[str, int] = {}
     for variant, part in audiences.parts(campaign, audiences.people(campaign, now=now)):
         message = messages.freeze(
             variant.template,
             name=campaign.name,
-            price=price,
+            price=account.price,
             cap_policy=campaign.cap_policy,
             send_after=campaign.scheduled_for,
             send_until=campaign.scheduled_for + timedelta(hours=campaign.valid_hours),
