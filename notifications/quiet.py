@@ -10,7 +10,6 @@ from notifications.models import QuietHours
 # Carriers take marketing by SMS from 08:00 to 21:00 only, and care counts as marketing
 # (china-sms-rules 5). This holds even where a shop has deleted its own row.
 NIGHT_OF_MARKETING_BY_SMS = (time(21, 0), time(8, 0))
-USUAL_NIGHT = (time(20, 30), time(9, 0))
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,6 @@ class Quiet:
         if opening <= local:
             opening = datetime.combine(local.date() + timedelta(days=1), self.ends, self.zone)
         return opening
-
-    def closes_at(self, moment: datetime) -> datetime:
-        """The first moment after this open one at which the span begins."""
-        local = moment.astimezone(self.zone)
-        closing = datetime.combine(local.date(), self.begins, self.zone)
-        if closing <= local:
-            closing = datetime.combine(local.date() + timedelta(days=1), self.begins, self.zone)
-        return closing
 
 
 def quiet_for(*, channel: str, purpose: str, zone: ZoneInfo) -> Quiet | None:

@@ -13,21 +13,6 @@ from notifications.models.submission import Submission
 class DeliveryQuerySet(models.QuerySet):
     """Questions about deliveries that have a name."""
 
-    def in_status(self, status):
-        """
-        Deliveries in a stored status, found through the messages that have any.
-
-        An index on the status alone would be written at every step of every delivery.
-        """
-        messages = (
-            DeliveryTally.objects.filter(status=status)
-            .values("message")
-            .annotate(total=models.Sum("count"))
-            .filter(total__gt=0)
-            .values("message")
-        )
-        return self.filter(status=status, message__in=messages)
-
     def with_state(self):
         """Annotate `state`: the stored status, or `sending` while the provider has it unanswered."""
         return self.annotate(
