@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
@@ -14,7 +15,7 @@ from queue import Empty, Queue
 import requests
 
 from config.sandbox.rules import MAGIC_PREFIX
-from notifications.providers.base import Outgoing
+from notifications.providers.base import Asked, Outgoing
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
 from notifications.providers.http import Limits
 
@@ -173,3 +174,8 @@ def wait_until(condition, *, seconds: float = 30, every: float = 0.1) -> bool:
             return True
         time.sleep(every)
     return False
+
+
+def asked(*references: str) -> list[Asked]:
+    """Messages as their fate is asked for, where the reference alone tells them apart."""
+    return [Asked(reference, "", "", "", datetime(2026, 5, 1, 2, tzinfo=UTC)) for reference in references]

@@ -27,11 +27,31 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class Outgoing:
-    """One message on its way to a provider."""
+    """One message on its way to a provider; `parameters` in the order of the registered text, if it has one."""
 
     reference: str
     number: str
     text: str
+    parameters: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredText:
+    """What a call of registered texts says: the provider's code of the text, and the signature without brackets."""
+
+    code: str
+    signature: str
+
+
+@dataclass(slots=True)
+class Asked:
+    """A message whose fate is asked for: our references, the provider's number if known, and when it was called."""
+
+    reference: str
+    call_reference: str
+    number: str
+    provider_id: str
+    called_at: datetime
 
 
 @dataclass(slots=True)
@@ -60,7 +80,12 @@ class NotFound:
 
 @dataclass(slots=True)
 class Report:
-    """A delivery receipt; `at` is None when the provider gave no readable time."""
+    """
+    A delivery receipt; `at` is None when the provider gave no readable time.
+
+    `reference` is ours of the message, or of the call where a provider knows only that; it is ""
+    where only the provider's own number is given.
+    """
 
     reference: str
     number: str
@@ -68,15 +93,18 @@ class Report:
     code: str
     words: str
     at: datetime | None
+    provider_id: str = ""
 
 
 @dataclass(slots=True)
 class Reply:
-    """A text a customer sent back."""
+    """A text a customer sent back; `provider_id` and `signature` are "" where the provider gives none."""
 
     number: str
     text: str
     at: datetime | None
+    provider_id: str = ""
+    signature: str = ""
 
 
 @dataclass(slots=True)
@@ -101,12 +129,40 @@ class Replies(NamedTuple):
     problems: list[Problem]
 
 
+class RegistrationStatus(StrEnum):
+    """How far a text or a signature is with the provider."""
+
+    IN_REVIEW = "in_review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    # Withdrawn, expired or deleted there.
+    GONE = "gone"
+    # The provider could not be asked, or answered something unknown: what was known before stays true.
+    UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class Registration:
+    """What a provider says of one registered text or signature; `text` is "" where it does not show it."""
+
+    code: str
+    status: RegistrationStatus
+    words: str
+    text: str = ""
+
+
 class Provider(Protocol):
     """One account at one provider; safe to use from several threads at once."""
 
     batch_size: int
+    # Whether it takes only texts that it has approved, by code and parameters.
+    needs_registered_text: bool
+    # Whether NotFound of its query is certain: where it is not, a doubtful message stays unknown.
+    can_tell_not_found: bool
 
-    def send(self, batch: Sequence[Outgoing], *, call_reference: str) -> list[Answer]:
+    def send(
+        self, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None = None
+    ) -> list[Answer]:
         """
         Hand over a batch and answer for each message, in the order of the batch.
 
@@ -114,7 +170,7 @@ class Provider(Protocol):
         refused message needs a call reference of its own.
         """
 
-    def query(self, references: Sequence[str]) -> list[Answer | NotFound]:
+    def query(self, asked: Sequence[Asked]) -> list[Answer | NotFound]:
         """Ask what became of earlier messages; a failing query answers UNKNOWN, never NotFound."""
 
     def read_reports(self, body: bytes) -> Reports:
@@ -125,6 +181,22 @@ class Provider(Protocol):
 
     def close(self) -> None:
         """Close the connections kept open between calls."""
+
+
+class Registry(Protocol):
+    """The part of a provider that approves texts and signatures."""
+
+    def placeholder(self, place: int, name: str) -> str:
+        """How the provider writes the parameter at a place (from 1) of a text."""
+
+    def register_text(self, *, name: str, text: str, purpose: str, signature: str, remark: str) -> Registration:
+        """Hand a text in for approval; `purpose` is marketing or notice. REJECTED with words where it is refused."""
+
+    def registered_texts(self, codes: Sequence[str]) -> list[Registration]:
+        """How far each text is, in the order of the codes."""
+
+    def registered_signature(self, name: str) -> Registration:
+        """How far a signature is; its code is its name."""
 
 
 UNKNOWN_CODE = _("unknown code %s")

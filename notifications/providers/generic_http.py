@@ -9,9 +9,11 @@ from customers.msgid import _
 from notifications.providers import callbacks
 from notifications.providers.base import (
     Answer,
+    Asked,
     NotFound,
     Outcome,
     Outgoing,
+    RegisteredText,
     Replies,
     Reports,
     unknown_code,
@@ -110,9 +112,12 @@ class GatewaySettings:
 class GenericHttp:
     """A gateway that speaks JSON over HTTP. Raises BadMapping or ValueError for bad settings."""
 
+    needs_registered_text = False
+
     def __init__(self, settings: GatewaySettings, *, client: HttpClient | None = None):
         self.settings = settings
         self.batch_size = settings.batch_size
+        self.can_tell_not_found = bool(settings.query_url)
         self._names = completed(settings.mapping)
         self._codes = CODES | {
             code: (Outcome(outcome), CODES.get(code, (None, ""))[1]) for code, outcome in self._names["codes"].items()
@@ -128,7 +133,9 @@ class GenericHttp:
         """Close the connections kept open between calls."""
         self._client.close()
 
-    def send(self, batch: Sequence[Outgoing], *, call_reference: str) -> list[Answer]:
+    def send(
+        self, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None = None
+    ) -> list[Answer]:
         """Hand over a batch in one call and answer for each message, in the order of the batch."""
         if not batch:
             return []
@@ -156,14 +163,15 @@ class GenericHttp:
             return for_all(references, verdict, text_of(value_at(document, names["call_id"])))
         return self._match(batch, items)
 
-    def query(self, references: Sequence[str]) -> list[Answer | NotFound]:
+    def query(self, asked: Sequence[Asked]) -> list[Answer | NotFound]:
         """Ask what became of earlier messages; only a definite no is NotFound."""
-        if not references:
+        if not asked:
             return []
+        references = [message.reference for message in asked]
         if not self.settings.query_url:
             return for_all(references, (Outcome.UNKNOWN, "no_query", NO_QUERY))
         names = self._names["query"]
-        request = {names["references"]: list(references), names["account"]: self.settings.account}
+        request = {names["references"]: references, names["account"]: self.settings.account}
         request.pop("", None)
         try:
             answer = self._client.post(self.settings.query_url, body=dump(request), headers=self._headers)

@@ -7,7 +7,7 @@ import pytest
 
 from config.sandbox.rules import MAGIC
 from notifications.providers.base import Answer, NotFound, Outcome
-from tests.gateway import ROOT, batch, magic, provider_of, send, vars_of
+from tests.gateway import ROOT, asked, batch, magic, provider_of, send, vars_of
 
 
 def test_what_was_accepted_stands_in_the_ledger(sandbox):
@@ -81,7 +81,7 @@ def test_the_answer_lost_on_the_way_does_not_hide_what_was_accepted(sandbox):
 
     assert outcomes == [Outcome.UNKNOWN] * 2
     assert sandbox.numbers() == ["13800000001", magic("0007")]
-    assert [answer.outcome for answer in provider.query(["ref-13800000001"])] == [Outcome.TAKEN]
+    assert [answer.outcome for answer in provider.query(asked("ref-13800000001"))] == [Outcome.TAKEN]
 
 
 def test_a_repeated_call_gets_the_first_answer_and_no_second_line(sandbox):
@@ -176,7 +176,7 @@ def test_a_query_tells_what_became_of_messages(sandbox):
     provider = provider_of(sandbox)
     send(provider, "13800000001", magic("0002"), magic("0003"))
 
-    found = provider.query(["ref-13800000001", f"ref-{magic('0002')}", f"ref-{magic('0003')}", 'never "sent"'])
+    found = provider.query(asked("ref-13800000001", f"ref-{magic('0002')}", f"ref-{magic('0003')}", 'never "sent"'))
 
     assert [answer.delivered for answer in found[:3]] == [True, False, None]
     assert isinstance(found[0], Answer)

@@ -9,6 +9,7 @@ from scripted_server import answer_json, http
 
 from notifications.providers.base import Answer, NotFound, Outcome, Outgoing, spoken
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
+from tests.gateway import asked
 
 LI_NA = Outgoing("ref-li-na", "13800000001", "李娜，中秋快乐")
 WANG_WEI = Outgoing("ref-wang-wei", "13800000002", "王伟，中秋快乐")
@@ -264,7 +265,7 @@ def test_a_query_tells_found_from_not_found_from_no_answer(gateway):
         )
     )
 
-    found = provider.query(["taken", "arrived", "lost", "never", "odd", "left-out"])
+    found = provider.query(asked("taken", "arrived", "lost", "never", "odd", "left-out"))
 
     assert [answer.delivered for answer in found[:3]] == [None, True, False]
     assert outcomes(found[:3]) == [Outcome.TAKEN] * 3
@@ -279,13 +280,13 @@ def test_a_query_tells_found_from_not_found_from_no_answer(gateway):
 def test_a_query_that_fails_never_means_not_found(gateway, status):
     provider = gateway(answer_json({"error": "?"}, status=status))
 
-    assert outcomes(provider.query(["ref-li-na"])) == [Outcome.UNKNOWN]
+    assert outcomes(provider.query(asked("ref-li-na"))) == [Outcome.UNKNOWN]
 
 
 def test_a_gateway_without_queries_answers_unknown():
     provider = GenericHttp(GatewaySettings(send_url="https://gateway.example.com/"))
 
-    assert outcomes(provider.query(["ref-li-na"])) == [Outcome.UNKNOWN]
+    assert outcomes(provider.query(asked("ref-li-na"))) == [Outcome.UNKNOWN]
 
 
 def test_a_key_cannot_smuggle_in_a_header():
