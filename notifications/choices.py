@@ -68,3 +68,5 @@ class GatewayKind(models.TextChoices):
     """Which adapter speaks to a provider account."""
 
     GENERIC_HTTP = "generic_http", _("JSON over HTTP")
+    ALIYUN_SMS = "aliyun_sms", _("Aliyun SMS")
+    TENCENT_SMS = "tencent_sms", _("Tencent Cloud SMS")

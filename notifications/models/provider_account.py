@@ -14,7 +14,8 @@ class ProviderAccount(models.Model):
     """
     One account at a gateway: where it is, what a segment costs, how many numbers a call carries.
 
-    The secret is stored encrypted and never shown again.
+    The secret is stored encrypted and never shown again. `url` is the address for sending, or the
+    scheme and endpoint of a cloud; the time-outs are in seconds.
     """
 
     name = models.CharField(_("name"), max_length=60, unique=True)
@@ -22,10 +23,16 @@ class ProviderAccount(models.Model):
     gateway = models.CharField(_("gateway"), max_length=20, choices=GatewayKind, default=GatewayKind.GENERIC_HTTP)
     url = models.CharField(_("address for sending"), max_length=300)
     query_url = models.CharField(_("address for queries"), max_length=300, blank=True, default="")
+    key_id = models.CharField(_("key ID"), max_length=128, blank=True, default="", db_default="")
     encrypted_secret = models.BinaryField(_("secret"), blank=True, default=b"")
+    region = models.CharField(_("region"), max_length=40, blank=True, default="", db_default="")
+    app_id = models.CharField(_("application ID"), max_length=40, blank=True, default="", db_default="")
     field_names = models.JSONField(_("field names"), default=dict, blank=True)
     callback_token = models.CharField(_("callback token"), max_length=64, unique=True)
     batch_size = models.PositiveSmallIntegerField(_("numbers per call"), default=100)
+    connect_timeout = models.FloatField(_("seconds to connect"), default=3.0, db_default=3.0)
+    read_timeout = models.FloatField(_("seconds without a byte"), default=10.0, db_default=10.0)
+    total_timeout = models.FloatField(_("seconds for the whole call"), default=20.0, db_default=20.0)
     price = models.DecimalField(_("price per segment"), max_digits=8, decimal_places=4, default=Decimal("0.0450"))
     is_sandbox = models.BooleanField(_("sandbox"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
@@ -41,6 +48,20 @@ class ProviderAccount(models.Model):
                 condition=Q(batch_size__range=(1, 1000)),
             ),
             models.CheckConstraint(name="provider_account_price_is_not_negative", condition=Q(price__gte=0)),
+            models.CheckConstraint(
+                name="provider_account_of_a_cloud_names_its_key",
+                condition=~Q(gateway__in=[GatewayKind.ALIYUN_SMS, GatewayKind.TENCENT_SMS]) | ~Q(key_id=""),
+            ),
+            models.CheckConstraint(
+                name="provider_account_of_tencent_names_its_application",
+                condition=~Q(gateway=GatewayKind.TENCENT_SMS) | ~Q(app_id=""),
+            ),
+            # A call and the one that settles a refusal of it have to end within the lease of a minute.
+            models.CheckConstraint(
+                name="provider_account_waits_for_a_bounded_time",
+                condition=Q(connect_timeout__range=(0.1, 10.0), read_timeout__range=(0.1, 25.0))
+                & Q(total_timeout__range=(0.1, 25.0)),
+            ),
         ]
 
     def __str__(self):
