@@ -159,6 +159,8 @@ class Provider(Protocol):
     needs_registered_text: bool
     # Whether NotFound of its query is certain: where it is not, a doubtful message stays unknown.
     can_tell_not_found: bool
+    # What a callback is answered with once it is stored, and the provider's check of the address too.
+    acknowledgement: bytes
 
     def send(
         self, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None = None

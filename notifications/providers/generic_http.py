@@ -18,15 +18,7 @@ from notifications.providers.base import (
     Reports,
     unknown_code,
 )
-from notifications.providers.http import (
-    AnswerLost,
-    CallFailed,
-    HttpAnswer,
-    HttpClient,
-    Limits,
-    NothingSent,
-    RefusedAddress,
-)
+from notifications.providers.http import CallFailed, HttpAnswer, HttpClient, Limits, RefusedAddress
 from notifications.providers.json_values import (
     dump,
     load,
@@ -36,10 +28,18 @@ from notifications.providers.json_values import (
     value_at,
 )
 from notifications.providers.mapping import completed
+from notifications.providers.verdicts import (
+    CONTRADICTION,
+    REDIRECT,
+    SERVER_ERROR,
+    STATUSES,
+    UNREADABLE,
+    Verdict,
+    for_all,
+    verdict_of_failure,
+)
 
 logger = logging.getLogger(__name__)
-
-Verdict = tuple[Outcome, str, str]
 
 CODES = {
     "ok": (Outcome.TAKEN, ""),
@@ -70,23 +70,7 @@ CODES = {
     ),
 }
 
-# What HTTP itself promises not to have processed. Everything else without a known code is unknown.
-STATUSES = {
-    401: (Outcome.REFUSED_ACCOUNT, _("The gateway does not accept the API key")),
-    403: (Outcome.REFUSED_ACCOUNT, _("The gateway does not accept the API key")),
-    404: (Outcome.REFUSED_ACCOUNT, _("The gateway has nothing at this address")),
-    405: (Outcome.REFUSED_ACCOUNT, _("The gateway has nothing at this address")),
-    410: (Outcome.REFUSED_ACCOUNT, _("The gateway has nothing at this address")),
-    413: (Outcome.REFUSED_ACCOUNT, _("The gateway takes fewer numbers in one call")),
-    415: (Outcome.REFUSED_ACCOUNT, _("The gateway takes no JSON at this address")),
-    429: (Outcome.REFUSED_LATER, _("The gateway limits the rate; it is tried again")),
-}
-
-SERVER_ERROR = _("The gateway failed while answering; it may have taken the message.")
-REDIRECT = _("The gateway pointed to another address, which we do not follow; it may have taken the message.")
-UNREADABLE = _("The gateway's answer is not readable; it may have taken the message.")
 FOREIGN = _("The gateway answered about something else; it may have taken the message.")
-CONTRADICTION = _("The gateway's answer contradicts itself; it may have taken the message.")
 MISSING = _("The gateway's answer leaves this message out; it may have been taken.")
 BAD_KEY = _("The API key holds characters that a key cannot have; copy it anew.")
 NO_QUERY = _("This gateway cannot be asked about earlier messages.")
@@ -113,6 +97,8 @@ class GenericHttp:
     """A gateway that speaks JSON over HTTP. Raises BadMapping or ValueError for bad settings."""
 
     needs_registered_text = False
+    # What a callback is answered with.
+    acknowledgement = b'{"code": "ok"}'
 
     def __init__(self, settings: GatewaySettings, *, client: HttpClient | None = None):
         self.settings = settings
@@ -308,24 +294,6 @@ def check_key(key: str) -> None:
     """Refuse a key that cannot stand in a header, or would begin one of its own. Raises ValueError."""
     if not (key.isascii() and key.isprintable()):
         raise ValueError(BAD_KEY)
-
-
-def for_all(references: Sequence[str], verdict: Verdict, provider_id: str = "") -> list[Answer]:
-    """The same answer for every message of a call."""
-    outcome, code, words = verdict
-    return [Answer(reference, outcome, provider_id, code, words, is_for_all=True) for reference in references]
-
-
-def verdict_of_failure(failure: CallFailed | RefusedAddress) -> Verdict:
-    """What a call that brought no answer means for its messages."""
-    match failure:
-        case RefusedAddress():
-            return Outcome.REFUSED_ACCOUNT, "address_refused", str(failure)
-        case NothingSent():
-            return Outcome.REFUSED_LATER, failure.code, failure.words
-        case AnswerLost():
-            return Outcome.UNKNOWN, failure.code, failure.words
-    raise TypeError(failure)
 
 
 def by_key(items: list, name: str, *, key: Callable[[Any], str] = text_of) -> dict[str, dict]:

@@ -91,10 +91,16 @@ class HttpClient:
         self._certificates = certificates or where()
         self._adapter, self._process = GuardedAdapter(), os.getpid()
 
-    def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        """Post once. Raises RefusedAddress and NothingSent (not taken), AnswerLost (who knows)."""
+    def post(self, url: str, *, body: bytes, headers: Mapping[str, str], query: str = "") -> HttpAnswer:
+        """
+        Post once; `query` is a signed one, encoded, that goes out to the byte as it is.
+
+        Raises RefusedAddress and NothingSent (not taken), AnswerLost (who knows).
+        """
         address = check_url(url, private_hosts=self.private_hosts)
         request = Request("POST", address.url, data=body, headers={**HEADERS, **headers}).prepare()
+        if query:
+            request.url += f"?{query}"
         if self._process != os.getpid():
             # After a fork both processes hold the same connections: answers would get mixed up.
             self._adapter, self._process = GuardedAdapter(), os.getpid()
