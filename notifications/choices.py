@@ -70,3 +70,26 @@ class GatewayKind(models.TextChoices):
     GENERIC_HTTP = "generic_http", _("JSON over HTTP")
     ALIYUN_SMS = "aliyun_sms", _("Aliyun SMS")
     TENCENT_SMS = "tencent_sms", _("Tencent Cloud SMS")
+
+
+class CallbackKind(models.TextChoices):
+    """What a provider was told to push to an address; a callback of the other kind is understood as well."""
+
+    RECEIPTS = "receipts", _("Receipts")
+    REPLIES = "replies", _("Replies")
+
+
+class ReplyMeaning(models.TextChoices):
+    """What a customer's reply says about further messages, as far as its words tell."""
+
+    OPT_OUT = "opt_out", _("Opt-out")
+    SUGGESTION = "suggestion", _("Perhaps an opt-out")
+    CONVERSATION = "conversation", _("Conversation")
+
+
+class ReplyHandling(models.TextChoices):
+    """What a member of staff made of a reply."""
+
+    OPTED_OUT = "opted_out", _("Taken as an opt-out")
+    NO_OPT_OUT = "no_opt_out", _("No opt-out")
+    ANSWERED = "answered", _("Answered")

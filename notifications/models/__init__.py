@@ -6,6 +6,7 @@ from notifications.models.message import Message
 from notifications.models.submission import Submission
 from notifications.models.delivery import Delivery, DeliveryTally, Hold
 from notifications.models.receipt import Receipt
+from notifications.models.reply import Reply
 from notifications.models.policy import FrequencyCap, QuietHours, RecentSends
 from notifications.models.heartbeat import Heartbeat
 
@@ -20,6 +21,7 @@ __all__ = [
     "QuietHours",
     "Receipt",
     "RecentSends",
+    "Reply",
     "Signature",
     "Submission",
     "Template",

@@ -29,6 +29,11 @@ class ProviderAccount(models.Model):
     app_id = models.CharField(_("application ID"), max_length=40, blank=True, default="", db_default="")
     field_names = models.JSONField(_("field names"), default=dict, blank=True)
     callback_token = models.CharField(_("callback token"), max_length=64, unique=True)
+    # After a change both are believed until the moment named: the gateway's console is changed by hand.
+    previous_callback_token = models.CharField(
+        _("previous callback token"), max_length=64, blank=True, default="", db_default=""
+    )
+    previous_token_until = models.DateTimeField(_("previous token until"), null=True, blank=True)
     batch_size = models.PositiveSmallIntegerField(_("numbers per call"), default=100)
     connect_timeout = models.FloatField(_("seconds to connect"), default=3.0, db_default=3.0)
     read_timeout = models.FloatField(_("seconds without a byte"), default=10.0, db_default=10.0)

@@ -88,6 +88,8 @@ class Submission(models.Model):
             ),
             # The live page: what is in flight or held; and lost ones to reconcile.
             models.Index(name="submission_of_message", fields=["message", "status", "id"]),
+            # Receipts that name the call, and no message in it.
+            models.Index(name="submission_of_token", fields=["token"], condition=Q(called_at__isnull=False)),
         ]
 
     def __str__(self):

@@ -14,6 +14,7 @@ class Signature(models.Model):
     name = models.CharField(_("signature"), max_length=16, unique=True)
     status = models.CharField(_("status"), max_length=8, choices=SignatureStatus, default=SignatureStatus.DRAFT)
     note = models.CharField(_("note"), max_length=200, blank=True)
+    opt_out_words = models.CharField(_("further opt-out words"), max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("signature")
