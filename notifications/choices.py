@@ -44,6 +44,7 @@ class HeldFor(models.TextChoices):
     CAP = "cap", _("Frequency cap")
     QUIET_HOURS = "quiet_hours", _("Quiet hours")
     RETRY = "retry", _("Provider asked to try later")
+    CANARY = "canary", _("Waits for the receipts of the first part")
 
 
 class CapWindow(models.TextChoices):
@@ -93,3 +94,41 @@ class ReplyHandling(models.TextChoices):
     OPTED_OUT = "opted_out", _("Taken as an opt-out")
     NO_OPT_OUT = "no_opt_out", _("No opt-out")
     ANSWERED = "answered", _("Answered")
+
+
+class StopReason(models.TextChoices):
+    """Why nothing at all is handed over."""
+
+    STAFF = "staff", _("Stopped by staff")
+    RESTORED = "restored", _("Safe mode: the database looks like a restored backup")
+
+
+class BrakeKind(models.TextChoices):
+    """What made the automatic brake stop a message."""
+
+    ERRORS = "errors", _("Too many calls failed")
+    OPT_OUTS = "opt_outs", _("Too many opt-outs")
+    COMPLAINTS = "complaints", _("Too many complaints")
+    CANARY = "canary", _("The first part did not arrive")
+
+
+class AlertKind(models.TextChoices):
+    """What staff are told of at once."""
+
+    GATEWAY = "gateway_down", _("Gateway down")
+    BALANCE = "balance", _("Balance used up")
+    BRAKE = "brake", _("Stopped by the brake")
+    REJECTED_TEXT = "rejected_text", _("Text rejected")
+    NO_WORKERS = "no_workers", _("No workers")
+    MISSED = "missed", _("Campaign missed its time")
+    STOPPED = "stopped", _("Everything is stopped")
+    SAFE_MODE = "safe_mode", _("Safe mode")
+
+
+class AlertChannelKind(models.TextChoices):
+    """By what staff are told."""
+
+    DINGTALK = "dingtalk", _("DingTalk group bot")
+    WECOM = "wecom", _("WeCom group bot")
+    FEISHU = "feishu", _("Feishu group bot")
+    EMAIL = "email", _("E-mail")

@@ -100,6 +100,7 @@ class Campaign(models.Model):
     holiday = models.CharField(_("holiday"), max_length=30, blank=True, default="")
     holiday_time = models.TimeField(_("at"), null=True, blank=True)
     valid_hours = models.PositiveSmallIntegerField(_("may go out for (hours)"), default=12)
+    has_canary = models.BooleanField(_("try a first part"), default=False, db_default=False)
     status = models.CharField(_("status"), max_length=9, choices=CampaignStatus, default=CampaignStatus.DRAFT)
     scheduled_for = models.DateTimeField(_("scheduled for"), null=True, blank=True)
     launched_at = models.DateTimeField(_("launched at"), null=True, blank=True)

@@ -107,6 +107,12 @@ class ConsentChange(models.Model):
         indexes = [
             # The customer page, newest first.
             models.Index(fields=["customer", "-recorded_at"], name="consent_change_of_customer"),
+            # The brake: who opted out lately. What files bring is no answer to a message and stays out.
+            models.Index(
+                fields=["recorded_at"],
+                name="consent_withdrawn_lately",
+                condition=Q(status=ConsentStatus.WITHDRAWN) & ~Q(source=ConsentSource.IMPORT),
+            ),
         ]
 
     def __str__(self):

@@ -9,8 +9,17 @@ from notifications.models.receipt import Receipt
 from notifications.models.reply import Reply
 from notifications.models.policy import FrequencyCap, QuietHours, RecentSends
 from notifications.models.heartbeat import Heartbeat
+from notifications.models.sending_switch import DatabaseIdentity, SendingSwitch
+from notifications.models.brake import BrakePull, BrakeRule
+from notifications.models.alert import Alert, AlertChannel, AlertNotice
 
 __all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertNotice",
+    "BrakePull",
+    "BrakeRule",
+    "DatabaseIdentity",
     "Delivery",
     "DeliveryTally",
     "FrequencyCap",
@@ -22,6 +31,7 @@ __all__ = [
     "Receipt",
     "RecentSends",
     "Reply",
+    "SendingSwitch",
     "Signature",
     "Submission",
     "Template",
