@@ -22,8 +22,7 @@ from notifications import secrets
 from notifications.admin.dialogs import ask, done, number_in
 from notifications.models import ProviderAccount
 from notifications.providers.base import spoken
-from notifications.providers.generic_http import check_key
-from notifications.providers.http import RefusedAddress, check_url
+from notifications.providers.http import RefusedAddress, check_key, check_url
 from notifications.providers.mapping import BadMapping, completed
 from notifications.services import gateways
 

@@ -1,7 +1,7 @@
 """Reads what gateways push to us: receipts and replies, the good half of whatever comes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from customers.msgid import _
@@ -38,28 +38,25 @@ NO_TEXT = _("The reply holds no text.")
 
 def read_reports(body: bytes, *, names: Mapping[str, Any]) -> Reports:
     """Read receipts; an item that cannot be read becomes a problem and harms no other."""
-    items, problems = items_of(body, names["messages"])
-    reports = []
-    for item in items:
-        read = report_of(item, names) if isinstance(item, dict) else NOT_AN_OBJECT
-        if isinstance(read, Report):
-            reports.append(read)
-        else:
-            problems.append(Problem(shortened(item), read))
-    return Reports(reports, problems)
+    return Reports(*read_items(body, lambda item: report_of(item, names), path=names["messages"]))
 
 
 def read_replies(body: bytes, *, names: Mapping[str, Any]) -> Replies:
     """Read replies; an item that cannot be read becomes a problem and harms no other."""
-    items, problems = items_of(body, names["messages"])
-    replies = []
+    return Replies(*read_items(body, lambda item: reply_of(item, names), path=names["messages"]))
+
+
+def read_items(body: bytes, read: Callable[[dict], Any], *, path: str = "") -> tuple[list, list[Problem]]:
+    """Read each item of a callback; `read` gives its meaning, or as text the words why it cannot be read."""
+    items, problems = items_of(body, path)
+    meanings = []
     for item in items:
-        read = reply_of(item, names) if isinstance(item, dict) else NOT_AN_OBJECT
-        if isinstance(read, Reply):
-            replies.append(read)
+        meaning = read(item) if isinstance(item, dict) else NOT_AN_OBJECT
+        if isinstance(meaning, str):
+            problems.append(Problem(shortened(item), meaning))
         else:
-            problems.append(Problem(shortened(item), read))
-    return Replies(replies, problems)
+            meanings.append(meaning)
+    return meanings, problems
 
 
 def items_of(body: bytes, path: str) -> tuple[list, list[Problem]]:

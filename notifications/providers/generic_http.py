@@ -18,7 +18,7 @@ from notifications.providers.base import (
     Reports,
     unknown_code,
 )
-from notifications.providers.http import CallFailed, HttpAnswer, HttpClient, Limits, RefusedAddress
+from notifications.providers.http import CallFailed, HttpAnswer, HttpClient, Limits, RefusedAddress, check_key
 from notifications.providers.json_values import (
     dump,
     load,
@@ -72,7 +72,6 @@ CODES = {
 
 FOREIGN = _("The gateway answered about something else; it may have taken the message.")
 MISSING = _("The gateway's answer leaves this message out; it may have been taken.")
-BAD_KEY = _("The API key holds characters that a key cannot have; copy it anew.")
 NO_QUERY = _("This gateway cannot be asked about earlier messages.")
 
 
@@ -288,12 +287,6 @@ class GenericHttp:
 
 OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 CONFLICT: dict = {}
-
-
-def check_key(key: str) -> None:
-    """Refuse a key that cannot stand in a header, or would begin one of its own. Raises ValueError."""
-    if not (key.isascii() and key.isprintable()):
-        raise ValueError(BAD_KEY)
 
 
 def by_key(items: list, name: str, *, key: Callable[[Any], str] = text_of) -> dict[str, dict]:

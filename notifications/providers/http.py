@@ -31,6 +31,9 @@ Resolve = Callable[[str, int], list[str]]
 HEADERS = {"User-Agent": "hongyan", "Accept": "application/json", "Accept-Encoding": "identity"}
 
 
+BAD_KEY = _("The API key holds characters that a key cannot have; copy it anew.")
+
+
 class CallFailed(Exception):
     """A call without a usable answer: a short code, and words for staff."""
 
@@ -282,6 +285,12 @@ class GuardedAdapter(HTTPAdapter):
         pool = super().get_connection_with_tls_context(*arguments, **keywords)
         pool.ConnectionCls = TlsConnection if pool.scheme == "https" else PlainConnection
         return pool
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that cannot stand in a header, or would begin one of its own. Raises ValueError."""
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(BAD_KEY)
 
 
 def resolve_host(host: str, port: int) -> list[str]:
