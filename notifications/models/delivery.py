@@ -92,6 +92,7 @@ class Delivery(models.Model):
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
+        permissions = [("resend_delivery", _("Can send again what did not arrive"))]
         constraints = [
             models.UniqueConstraint(fields=["customer", "occasion"], name="delivery_happens_once_per_occasion"),
             models.UniqueConstraint(

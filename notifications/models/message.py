@@ -57,6 +57,9 @@ class Message(models.Model):
     paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
     paused_for = models.CharField(_("paused because"), max_length=200, blank=True, default="")
     canceled_at = models.DateTimeField(_("canceled at"), null=True, blank=True)
+    again_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="agains", verbose_name=_("sent again from")
+    )
     created_at = models.DateTimeField(_("created at"))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -43,6 +43,8 @@ class Submission(models.Model):
     called_at = models.DateTimeField(_("called at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
     words = models.CharField(_("answer"), max_length=200, blank=True, default="")
+    ask_at = models.DateTimeField(_("ask the provider at"), null=True, blank=True)
+    asks = models.PositiveSmallIntegerField(_("times asked"), default=0, db_default=0)
 
     class Meta:
         verbose_name = _("submission")
@@ -86,6 +88,8 @@ class Submission(models.Model):
                 fields=["lease_until"],
                 condition=Q(status__in=[SubmissionStatus.LEASED, SubmissionStatus.CALLED]),
             ),
+            # reconcile(): the calls whose messages an account is to be asked about.
+            models.Index(name="submission_to_ask", fields=["account", "ask_at"], condition=Q(ask_at__isnull=False)),
             # The live page: what is in flight or held; and lost ones to reconcile.
             models.Index(name="submission_of_message", fields=["message", "status", "id"]),
             # Receipts that name the call, and no message in it.
