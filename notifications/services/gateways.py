@@ -1,8 +1,6 @@
 """Gateways: which account carries a message, and the adapter that speaks to it."""
 
-import json
 import logging
-from functools import lru_cache
 
 from django.conf import settings
 from django.urls import reverse
@@ -11,12 +9,12 @@ from customers.msgid import _
 from notifications import secrets
 from notifications.models import ProviderAccount
 from notifications.providers.base import Provider
-from notifications.providers.generic_http import GatewaySettings, GenericHttp
 from notifications.providers.mapping import BadMapping
+from notifications.services import adapters
 
 logger = logging.getLogger(__name__)
 
-SECRET_UNREADABLE = _("The secret was stored under another SECRET_KEY. Enter it again.")
+SECRET_UNREADABLE = _("The secret was stored under another key of this deployment. Enter it again.")
 
 
 def account_for(channel: str) -> ProviderAccount | None:
@@ -44,15 +42,7 @@ def ready_for(channel: str) -> tuple[ProviderAccount, Provider] | tuple[None, No
 
 def provider_for(account: ProviderAccount) -> Provider:
     """The adapter of an account, with its connections kept from call to call."""
-    return _provider(
-        account.url,
-        account.query_url,
-        account.name,
-        bytes(account.encrypted_secret),
-        account.callback_token,
-        account.batch_size,
-        json.dumps(account.field_names, sort_keys=True),
-    )
+    return adapters.adapter(adapters.connection_of(account, callback_url=callback_url(account.callback_token)))
 
 
 def readers() -> dict[int, Provider]:
@@ -70,27 +60,3 @@ def readers() -> dict[int, Provider]:
 def callback_url(account_token: str) -> str:
     """Where an account's gateway pushes its receipts."""
     return settings.PUBLIC_URL.rstrip("/") + reverse("notifications:receipts", args=[account_token])
-
-
-@lru_cache(maxsize=16)
-def _provider(
-    url: str,
-    query_url: str,
-    name: str,
-    secret: bytes,
-    token: str,
-    batch_size: int,
-    field_names: str,
-) -> Provider:
-    return GenericHttp(
-        GatewaySettings(
-            send_url=url,
-            query_url=query_url,
-            account=name,
-            api_key=secrets.decrypt(secret) if secret else "",
-            callback_url=callback_url(token),
-            batch_size=batch_size,
-            private_hosts=frozenset(settings.GATEWAY_PRIVATE_HOSTS),
-            mapping=json.loads(field_names),
-        )
-    )
