@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel, Purpose
-from notifications import caps
+from notifications import caps, text
 from notifications.models import FrequencyCap
 from notifications.providers.callbacks import RECEIPT_CODES
 
@@ -90,6 +90,18 @@ TOO_LONG = Reason(
     _("Shorten the text or the value."),
     "",
 )
+VALUE_TOO_LONG = Reason(
+    text.VALUE_TOO_LONG,
+    _("A value is longer than the provider takes"),
+    _("Shorten the value, or cut it in the text: {{ name|truncate(10) }}."),
+    "",
+)
+VALUE_WITH_LINK = Reason(
+    text.VALUE_WITH_LINK,
+    _("A value holds a web address, which the provider refuses"),
+    _("Take the address out of the customer's record; a link belongs into the text itself."),
+    "",
+)
 OVER_CAP = Reason(
     "over_cap",
     _("Would exceed a frequency cap"),
@@ -113,6 +125,8 @@ REASONS = [
     DUPLICATE_ADDRESS,
     MISSING_VALUE,
     TOO_LONG,
+    VALUE_TOO_LONG,
+    VALUE_WITH_LINK,
     OVER_CAP,
     TOO_LATE,
 ]

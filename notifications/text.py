@@ -118,6 +118,22 @@ def has_link(text: str) -> bool:
     return _LINK.search(text) is not None
 
 
+# Providers that compose the message themselves refuse such values, and bill the refused call.
+LONGEST_PARAMETER = 35
+VALUE_TOO_LONG = "value_too_long"
+VALUE_WITH_LINK = "value_with_link"
+
+
+def unsuitable(parameters: Mapping[str, str]) -> str:
+    """The reason why a provider would refuse one of these values; "" if it takes them all."""
+    for value in parameters.values():
+        if len(value) * 2 > LONGEST_PARAMETER and utf16_length(value) > LONGEST_PARAMETER:
+            return VALUE_TOO_LONG
+        if ("." in value or ":" in value) and has_link(value):
+            return VALUE_WITH_LINK
+    return ""
+
+
 # Signature
 
 _SIGNATURE = re.compile(r"【\s*([^【】\n]+?)\s*】")
@@ -133,6 +149,11 @@ def signature_of(text: str) -> str | None:
         if found.end() == len(text):
             return found[1]
     return None
+
+
+def bare_signature(signature: str) -> str:
+    """The signature without brackets and blanks around it."""
+    return signature.strip().strip("【】[]［］").strip()
 
 
 def without_signature(body: str, signature: str) -> str:
@@ -206,7 +227,7 @@ def compose(
     called "TD退订" does not lose the wording; `ends_in_value` keeps the length independent of the
     last character of a personal value.
     """
-    signature = signature.strip().strip("【】[]［］").strip()
+    signature = bare_signature(signature)
     body = without_signature(body, signature)
     if "【" in body or "】" in body:
         body = body.translate(_HARMLESS_BRACKETS)

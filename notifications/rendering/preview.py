@@ -34,11 +34,11 @@ def preview(template: CompiledTemplate, values: Mapping[str, str], *, signature:
     """The message that the customer with these values would get; never raises for what the values are."""
     try:
         body = template.render(values)
+        message = template.compose(values, signature=signature, opt_out=opt_out)
     except MissingValue as missing:
         return Preview("", 0, 0, (missing.note,), missing=missing.variable)
     except TooLong as refusal:
         return Preview("", 0, 0, (refusal.note,), too_long=True)
-    message = template.compose_around(body, signature=signature, opt_out=opt_out)
     units = text.utf16_length(message)
     beyond = text.beyond(message)
     notes = [*text.notes(message), *text.signature_notes(body, signature)]

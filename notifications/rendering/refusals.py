@@ -99,6 +99,38 @@ SENTENCES = {
         "Line %(line)s: the opt-out wording stands inside a condition, so some customers would "
         "not see it. Move it to the end of the text."
     ),
+    # What only providers ask that approve every text before it is sent.
+    "registered_condition": _(
+        "Line %(line)s: a text with {%% if %%} cannot be registered, because the provider approves "
+        "one fixed text. Make a template of each case, or choose between words inside the braces: "
+        '{{ "…" if tier else "…" }}.'
+    ),
+    "registered_empty": _(
+        "Line %(line)s: what stands for {{ %(variable)s }} could be empty, which the provider "
+        'refuses. Give a word for that case: {{ %(variable)s or "…" }}.'
+    ),
+    "registered_blank": _(
+        "Line %(line)s: the word “%(word)s” begins or ends with a blank, which the provider cuts "
+        "off. Put the blank outside the braces."
+    ),
+    "registered_only_values": _(
+        "A text of nothing but variables cannot be registered. Write fixed words around them."
+    ),
+    "registered_braces": _(
+        "The characters { and } cannot be registered, because the provider takes them for a "
+        "variable. Use other brackets."
+    ),
+    "registered_without_opt_out": _(
+        "Marketing and customer care are approved only if the text ends with “%(wording)s”. Take "
+        "other opt-out wordings out of the text, and enter this one below it."
+    ),
+    "registered_with_opt_out": _(
+        "The provider takes a text with an opt-out wording for marketing. Take the wording out, or "
+        "change the class to marketing."
+    ),
+    "registered_too_long": _(
+        "The fixed words have %(length)s characters; at most %(maximum)s are possible. Shorten the text."
+    ),
 }
 
 NOTATIONS = {

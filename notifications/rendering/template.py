@@ -1,6 +1,6 @@
 """A template compiled once: it renders, measures, and knows which variables it needs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
@@ -9,6 +9,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notifications import text
+from notifications.rendering.filling import CUT, Form, check_rules, form_of
 from notifications.rendering.grammar import Grammar, check_source
 from notifications.rendering.measuring import Length, Measured
 from notifications.rendering.refusals import Refused
@@ -174,7 +175,21 @@ class CompiledTemplate:
         self.maximums = {key: known[key].maximum for key in self.variables}
         self._used = tuple((key, known[key].maximum, Missing.of(key)) for key in self.variables)
         self._environment = environment
-        self._root = environment.from_string(tree).root_render_func
+        self._refusal: Refused | None = None
+        self._form = None
+        try:
+            self._form = form_of(tree, self._constant)
+        except Refused as refusal:
+            # Without its traceback, which would hold on to the tree.
+            self._refusal = refusal.with_traceback(None)
+        self._root = environment.from_string(self._form.tree if self._form else tree).root_render_func
+        self._body = self._form and self._form.pattern(list(self._form.words))
+        self._patterns = lru_cache(maxsize=16)(self._pattern)
+
+    def _constant(self, node: nodes.Expr) -> str:
+        """What an expression without variables prints."""
+        template = nodes.Template([nodes.Output([node], lineno=node.lineno)], lineno=1)
+        return self._environment.from_string(template).render()
 
     @property
     def has_opt_out_wording(self) -> bool:
@@ -191,12 +206,16 @@ class CompiledTemplate:
         printed is empty and has no default, TooLong above 2,000 characters, and TypeError if `values`
         holds anything but strings.
         """
-        # A context of one's own costs a microsecond and lets threads share the template.
-        context = Context(self._environment, self.cleaned(values), None, {})
-        body = "".join(self._root(context))
+        pieces = self._pieces(values)
+        body = self._body % pieces if self._form else "".join(pieces)
         if len(body) > MAXIMUM_OUTPUT:
             raise TooLong
         return body
+
+    def _pieces(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """The printed values of a text that has a form, the whole text in pieces of every other."""
+        # A context of one's own costs a microsecond and lets threads share the template.
+        return tuple(self._root(Context(self._environment, self.cleaned(values), None, {})))
 
     def cleaned(self, values: Mapping[str, str]) -> dict[str, str]:
         """The values that the text uses, clean, the empty ones remembering their names."""
@@ -215,17 +234,71 @@ class CompiledTemplate:
         Use this instead of `text.compose`: whether the opt-out wording was typed is decided by what
         the author wrote, never by what a customer is called.
         """
-        return self.compose_around(self.render(values), signature=signature, opt_out=opt_out)
+        if not self._form:
+            return self._around(self.render(values), signature, opt_out)
+        return self._filled(self._pieces(values), signature, opt_out)
 
-    def compose_around(self, body: str, *, signature: str, opt_out: str = "") -> str:
+    def _filled(self, pieces: tuple[str, ...], signature: str, opt_out: str) -> str:
+        message = self._patterns(signature, opt_out) % pieces
+        if len(message) > MAXIMUM_OUTPUT:
+            raise TooLong
+        return message
+
+    def _pattern(self, signature: str, opt_out: str) -> str:
+        """The message as a pattern that takes the printed values."""
+        return self._form.pattern(self._around(self._form.cut, signature, opt_out).split(CUT))
+
+    def _around(self, body: str, signature: str, opt_out: str) -> str:
         """The message around a body that this template rendered."""
         return text.compose(
             body,
-            signature=signature,
-            opt_out=opt_out,
+            signature=signature.replace(CUT, ""),
+            opt_out=opt_out.replace(CUT, ""),
             typed_opt_out=bool(opt_out) and _says(self.fixed_text, opt_out),
             ends_in_value=self.ends_in_value,
         )
+
+    # Registered with a provider
+
+    def skeleton(
+        self,
+        placeholder: Callable[[int, str], str],
+        *,
+        signature: str = "",
+        opt_out: str = "",
+        is_marketing: bool | None = None,
+    ) -> str:
+        """
+        The message without its signature, as a provider registers it.
+
+        `placeholder` writes the parameter at a place (from 1) by its name. `is_marketing` adds the
+        rules of providers for that class of text, None leaves them out. Raises Refused.
+        """
+        form = self._has_form()
+        cut = self._around(form.cut, signature, opt_out)
+        cut = cut.removeprefix(f"【{text.bare_signature(signature)}】")
+        if is_marketing is not None:
+            check_rules(form, cut, is_marketing=is_marketing)
+        words = cut.split(CUT)
+        marks = [placeholder(place, name) for place, name in enumerate(form.names, start=1)]
+        return "".join(piece for pair in zip(words, [*marks, ""], strict=True) for piece in pair)
+
+    def parameters(self, values: Mapping[str, str]) -> dict[str, str]:
+        """What fills the skeleton for one person, in its order; raises Refused and what `render` raises."""
+        return self._has_form().parameters(self._pieces(values))
+
+    def compose_with_parameters(
+        self, values: Mapping[str, str], *, signature: str, opt_out: str = ""
+    ) -> tuple[str, dict[str, str]]:
+        """The message for one person and what fills its skeleton; raises Refused and what `render` raises."""
+        form = self._has_form()
+        pieces = self._pieces(values)
+        return self._filled(pieces, signature, opt_out), form.parameters(pieces)
+
+    def _has_form(self) -> Form:
+        if not self._form:
+            raise Refused(self._refusal.code, self._refusal.values)
+        return self._form
 
     def measure(
         self,
