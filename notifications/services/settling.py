@@ -13,7 +13,7 @@ from notifications import caps
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome
-from notifications.services import deliveries, preparing, submissions
+from notifications.services import deliveries, preparing, reconciling, submissions
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import LEASE, Authorized, Leased
 
@@ -81,12 +81,17 @@ def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int
     cursor.execute(
         """
         UPDATE notifications_submission s
-        SET status = 'settled', settled_at = %s, lease_until = NULL
-        FROM unnest(%s::bigint[], %s::uuid[]) AS mine(id, token)
+        SET status = 'settled', settled_at = %s, lease_until = NULL, ask_at = s.called_at + mine.ask_after
+        FROM unnest(%s::bigint[], %s::uuid[], %s::interval[]) AS mine(id, token, ask_after)
         WHERE s.id = mine.id AND s.token = mine.token AND s.status IN ('called', 'lost')
         RETURNING s.id
         """,
-        [now, [call.submission.id for call in calls], [call.submission.token for call in calls]],
+        [
+            now,
+            [call.submission.id for call in calls],
+            [call.submission.token for call in calls],
+            [reconciling.first_ask_after(call.answers) for call in calls],
+        ],
     )
     return {row[0] for row in cursor.fetchall()}
 
@@ -202,14 +207,14 @@ def recover_lost(*, now: datetime) -> dict[str, int]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE notifications_submission SET status = 'lost', lease_until = NULL
+            UPDATE notifications_submission SET status = 'lost', lease_until = NULL, ask_at = called_at + %s
             WHERE id IN (
                 SELECT id FROM notifications_submission
                 WHERE status = 'called' AND (lease_until < %s OR lease_until > %s)
                 ORDER BY id FOR UPDATE SKIP LOCKED
             ) RETURNING message_id, id
             """,
-            [now, too_long],
+            [reconciling.DOUBTFUL_AFTER, now, too_long],
         )
         lost: dict[int, list[int]] = {}
         for message_id, submission_id in cursor.fetchall():
