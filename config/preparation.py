@@ -15,7 +15,8 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from redis import RedisError
 
-from customers import doorbell
+from config import safe_mode
+from customers import clock, doorbell
 from customers.models import Customer
 from notifications.models import ProviderAccount
 
@@ -41,6 +42,8 @@ def prepare(*, say: Say, environment: dict[str, str]) -> str:
         call_command("roles", stdout=io.StringIO())
     settings.UPLOADS.mkdir(mode=0o700, parents=True, exist_ok=True)
     _follow_the_gateway(environment["SANDBOX_GATEWAY_URL"])
+    if safe_mode.look(now=clock.now()):
+        say("Sending is stopped. The page “Stop sending” says why, and lets an owner start it again.")
     if get_user_model().objects.filter(is_superuser=True).exists():
         return "Log in with the name and password you have."
     _load_demo(say=say, environment=environment)

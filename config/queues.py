@@ -12,6 +12,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from config import safe_mode
 from customers import clock
 from notifications.models import Heartbeat
 
@@ -41,8 +42,9 @@ class Worker(rq.Worker):
         super().fork_work_horse(job, queue)
 
     def perform_job(self, job: Job, queue: rq.Queue, execution: Execution) -> bool:
-        """Note that the queue is served, then run the job."""
+        """Note that the queue is served, see whether the database is still the one it was, then run the job."""
         _beat(queue.name)
+        _look_at_the_database()
         return super().perform_job(job, queue, execution)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
@@ -87,6 +89,14 @@ def _beat(queue: str) -> None:
     except DatabaseError as trouble:
         # The job itself will say so; a worker that ends here would only be missing when the database is back.
         logger.warning("No heartbeat for the queue %s: %s", queue, trouble)
+
+
+def _look_at_the_database() -> None:
+    try:
+        safe_mode.look(now=clock.now())
+    except DatabaseError as trouble:
+        # Without an answer nothing is leased either.
+        logger.warning("The database could not be looked at: %s", trouble)
 
 
 def _call_options(job_options: dict) -> dict:

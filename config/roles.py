@@ -16,6 +16,7 @@ WRITTEN_BY_THE_ENGINE = frozenset(
     for model in (
         *("delivery", "deliverytally", "hold", "submission", "receipt", "recentsends", "heartbeat", "message"),
         *("consentchange", "importedrow", "clockoffset"),
+        *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
     )
 )
 EVERYDAY_VIEWS = (
@@ -41,7 +42,7 @@ CAMPAIGN_WORK = (
     *("campaigns.add_campaign", "campaigns.change_campaign", "campaigns.delete_campaign"),
     *("campaigns.add_variant", "campaigns.change_variant", "campaigns.delete_variant"),
     *("campaigns.launch_campaign", "campaigns.pause_campaign", "campaigns.cancel_campaign"),
-    "campaigns.test_campaign",
+    *("campaigns.test_campaign", "notifications.stop_sending"),
 )
 # Who holds one of these can reach many people or carry them out of the house: a password is not enough.
 GUARDED_BY_SECOND_FACTOR = ("campaigns.launch_campaign", "campaigns.test_campaign", "customers.export_customer")

@@ -200,6 +200,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 5
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
+# The last sign of life of the database, kept where a backup of it does not reach: by it a restored one is known.
+LAST_SEEN_FILE = Path(env.text("LAST_SEEN_FILE", default=str(VAR / "last_seen.json")))
+
 # Exports -------------------------------------------------------------------------------------
 IMPORT_EXPORT_USE_TRANSACTIONS = True
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
@@ -209,6 +212,9 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 # Sending -------------------------------------------------------------------------------------
 SMS_PRICE = env.amount("SMS_PRICE", default="0.045")  # Yuan per segment, where an account names no price.
 GATEWAY_PRIVATE_HOSTS = env.words("GATEWAY_PRIVATE_HOSTS", default=[])
+CALLBACK_DAYS = env.number(
+    "CALLBACK_DAYS", default=30, least=1
+)  # So long a provider's callbacks are kept as they came.
 SANDBOX_GATEWAY_URL = env.text("SANDBOX_GATEWAY_URL", default="")
 
 # Language, zone ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What every page of the admin tells: a silent worker, a shifted clock, a practice deployment."""
+"""What every page of the admin tells: a stop, a silent worker, a shifted clock, a practice deployment."""
 
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from config import pulse
 from customers import clock
 from customers.models import ClockOffset
 from notifications.models import ProviderAccount
+from notifications.services import switch
 
 
 def on_every_page(request: HttpRequest) -> dict:
@@ -23,7 +24,13 @@ def _shell() -> dict:
     """The notices, asked for once a page."""
     now = clock.now()
     is_silent, since = pulse.silent_since(now)
-    return {"is_silent": is_silent, "silent_since": since, "clock_offset": clock_offset(), "now": now}
+    return {
+        "is_silent": is_silent,
+        "silent_since": since,
+        "clock_offset": clock_offset(),
+        "stopped": switch.stopped(),
+        "now": now,
+    }
 
 
 def clock_offset() -> timedelta:

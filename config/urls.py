@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config import health, second_factor, system_status
+from config import health, second_factor, stopping, system_status
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -12,6 +12,12 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/status/", admin.site.admin_view(system_status.show), name="system_status"),
+    path("admin/stop/", admin.site.admin_view(stopping.show), name="stop_sending"),
+    path("admin/stop/everything/", admin.site.admin_view(stopping.stop_everything), name="stop_everything"),
+    path("admin/stop/resume/", admin.site.admin_view(stopping.resume), name="resume_sending"),
+    path(
+        "admin/stop/campaign/<int:campaign_id>/", admin.site.admin_view(stopping.stop_campaign), name="stop_campaign"
+    ),
     path("admin/two-step/", second_factor.confirm, name="second_factor"),
     path("admin/two-step/settings/", second_factor.enroll, name="second_factor_settings"),
     path("admin/two-step/off/", second_factor.switch_off, name="second_factor_off"),

@@ -57,6 +57,7 @@ os.environ |= {
     "UPLOADS": str(SERVERS / "uploads"),
     # Every test client reads the whole directory anew: with the files of `make up` that is 0.2 s each.
     "STATIC_ROOT": str(SERVERS / "static"),
+    "LAST_SEEN_FILE": str(SERVERS / "last_seen.json"),
     "LOG_LEVEL": "WARNING",
 }
 # The plugin sets Django up only where the settings are known before this file is read.

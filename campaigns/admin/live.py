@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns.admin import review, waterfall
 from campaigns.choices import CampaignStatus
 from campaigns.models import Campaign
-from campaigns.services import campaigns, reviews
+from campaigns.services import campaigns, corrections, reviews
 from customers import clock
 from notifications import screening
 from notifications.admin import states
@@ -99,7 +99,23 @@ def cancel(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRes
     return redirect("admin:campaigns_campaign_live", campaign.pk)
 
 
+@require_POST
+def correct(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpResponse:
+    """Draft a campaign for only those who got this one."""
+    campaign = review.find(admin, request, campaign_id, "campaigns.add_campaign", "campaigns.add_segment")
+    if campaign.launched_at is None:
+        messages.error(request, _("Nobody got this campaign, so there is nothing to correct."))
+        return redirect("admin:campaigns_campaign_live", campaign.pk)
+    draft = corrections.draft(campaign, by=request.user)
+    messages.success(
+        request,
+        _("A draft for only those who got “%s”. Choose its text and look at it before it goes out.") % campaign,
+    )
+    return redirect("admin:campaigns_campaign_change", draft.pk)
+
+
 VIEWS = [
+    ("correct/", "correct", correct),
     ("live/", "live", show),
     ("live/now/", "live_now", fragment),
     ("pause/", "pause", pause),

@@ -17,7 +17,7 @@ from campaigns.services import audiences, reviews
 from campaigns.services.reviews import CannotSchedule
 from customers import clock
 from notifications.choices import DeliveryStatus
-from notifications.services import deliveries, gateways, messages
+from notifications.services import deliveries, gateways, messages, switch
 from notifications.services.messages import CancelResult
 
 logger = logging.getLogger(__name__)
@@ -116,6 +116,9 @@ def launch(campaign_id: int, *, now: datetime) -> dict[str, int]:
 def why_not(campaign: Campaign) -> list[str]:
     """The sentences that stop a launch, in the reader's language."""
     stops = reviews.obstacles(campaign) + reviews.changed_since(campaign)
+    if switch.stopped():
+        # What comes due in safe mode may have gone out before the backup was restored.
+        stops.append(_("Everything is stopped, so nothing starts. An owner can let it go on."))
     try:
         segmentation.read(campaign.segment.conditions)
     except segmentation.BadConditions as refusal:

@@ -54,6 +54,7 @@ def lease(queue: str, *, limit: int, now: datetime) -> list[Leased]:
                 JOIN notifications_message m ON m.id = q.message_id
                 WHERE q.status = 'queued' AND q.queue = %s AND q.send_after <= %s
                     AND m.paused_at IS NULL AND m.canceled_at IS NULL AND m.send_until > %s
+                    AND NOT EXISTS (SELECT FROM notifications_sendingswitch WHERE stopped_at IS NOT NULL)
                 ORDER BY q.priority, q.send_after, q.id LIMIT %s
                 FOR UPDATE OF q SKIP LOCKED
             ) AS next
@@ -182,6 +183,8 @@ def _authorize(
 def _still_wanted(cursor, message: Message) -> bool:
     cursor.execute(
         "SELECT paused_at IS NULL AND canceled_at IS NULL AND send_until > hongyan_now()"
+        # No lock on the switch: whoever moves it shuts the gate that is held open here.
+        " AND NOT EXISTS (SELECT FROM notifications_sendingswitch WHERE stopped_at IS NOT NULL)"
         " FROM notifications_message WHERE id = %s FOR SHARE",
         [message.pk],
     )
