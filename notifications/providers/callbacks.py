@@ -49,7 +49,13 @@ def read_replies(body: bytes, *, names: Mapping[str, Any]) -> Replies:
 def read_items(body: bytes, read: Callable[[dict], Any], *, path: str = "") -> tuple[list, list[Problem]]:
     """Read each item of a callback; `read` gives its meaning, or as text the words why it cannot be read."""
     items, problems = items_of(body, path)
-    meanings = []
+    meanings, unread = read_each(items, read)
+    return meanings, problems + unread
+
+
+def read_each(items: list, read: Callable[[dict], Any]) -> tuple[list, list[Problem]]:
+    """Read each item of a list, as `read_items` does."""
+    meanings, problems = [], []
     for item in items:
         meaning = read(item) if isinstance(item, dict) else NOT_AN_OBJECT
         if isinstance(meaning, str):

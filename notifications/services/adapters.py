@@ -15,6 +15,8 @@ from notifications.providers.aliyun_sms import AliyunSettings, AliyunSms
 from notifications.providers.base import Provider
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
 from notifications.providers.http import Limits
+from notifications.providers.tencent_api import DEFAULT_REGION, TencentSettings
+from notifications.providers.tencent_sms import TencentSms
 
 NO_ADAPTER = _("This version cannot speak to gateways of this kind.")
 
@@ -103,9 +105,26 @@ def aliyun_sms(connection: Connection, secret: str) -> Provider:
     )
 
 
+def tencent_sms(connection: Connection, secret: str) -> Provider:
+    """Tencent Cloud SMS."""
+    return TencentSms(
+        TencentSettings(
+            key_id=connection.key_id,
+            secret=secret,
+            app_id=connection.app_id,
+            url=connection.url,
+            region=connection.region or DEFAULT_REGION,
+            batch_size=connection.batch_size,
+            private_hosts=connection.private_hosts,
+            limits=connection.limits,
+        )
+    )
+
+
 # A builder takes the connection and its secret in the clear ("" for one that only reads callbacks), calls
 # nobody, and raises ValueError with a sentence for staff.
 BUILDERS: dict[str, Callable[[Connection, str], Provider]] = {
     GatewayKind.GENERIC_HTTP: generic_http,
     GatewayKind.ALIYUN_SMS: aliyun_sms,
+    GatewayKind.TENCENT_SMS: tencent_sms,
 }
