@@ -73,6 +73,20 @@ class GatewayKind(models.TextChoices):
     TENCENT_SMS = "tencent_sms", _("Tencent Cloud SMS")
 
 
+# They compose each message themselves, from a text that they have approved and its parameters.
+COMPOSING_GATEWAYS = [GatewayKind.ALIYUN_SMS, GatewayKind.TENCENT_SMS]
+
+
+class RegistrationState(models.TextChoices):
+    """How far a text or a signature is with a provider: RegistrationStatus of the adapters, in words."""
+
+    IN_REVIEW = "in_review", _("In review")
+    APPROVED = "approved", _("Approved")
+    REJECTED = "rejected", _("Rejected")
+    GONE = "gone", _("No longer there")
+    UNKNOWN = "unknown", _("Unclear")
+
+
 class CallbackKind(models.TextChoices):
     """What a provider was told to push to an address; a callback of the other kind is understood as well."""
 

@@ -2,6 +2,7 @@
 
 from notifications.models.provider_account import ProviderAccount
 from notifications.models.template import Signature, Template
+from notifications.models.registered_text import RegisteredSignature, RegisteredText
 from notifications.models.message import Message
 from notifications.models.submission import Submission
 from notifications.models.delivery import Delivery, DeliveryTally, Hold
@@ -30,6 +31,8 @@ __all__ = [
     "QuietHours",
     "Receipt",
     "RecentSends",
+    "RegisteredSignature",
+    "RegisteredText",
     "Reply",
     "SendingSwitch",
     "Signature",
