@@ -67,10 +67,14 @@ def sign(
     }
     if body:
         headers = {"content-type": FORM} | headers
-    names = ";".join(headers)
-    signature = hmac.new(key.secret.encode(), string_to_sign(headers, query).encode(), hashlib.sha256).hexdigest()
-    headers["Authorization"] = f"{ALGORITHM} Credential={key.id},SignedHeaders={names},Signature={signature}"
+    headers["Authorization"] = authorization(key, headers, query)
     return Signed(query, headers, body)
+
+
+def authorization(key: AccessKey, headers: Mapping[str, str], query: str) -> str:
+    """What proves a call with these headers, sorted by name, and this query."""
+    signature = hmac.new(key.secret.encode(), string_to_sign(headers, query).encode(), hashlib.sha256).hexdigest()
+    return f"{ALGORITHM} Credential={key.id},SignedHeaders={';'.join(headers)},Signature={signature}"
 
 
 def string_to_sign(headers: Mapping[str, str], query: str) -> str:

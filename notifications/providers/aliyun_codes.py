@@ -4,6 +4,7 @@ from typing import Any
 
 from customers.msgid import _
 from notifications.providers.base import Outcome, unknown_code
+from notifications.providers.closing import Closing
 from notifications.providers.http import HttpAnswer
 from notifications.providers.json_values import text_of
 from notifications.providers.verdicts import (
@@ -151,9 +152,12 @@ RECEIPT_CODES = {
     "NO_ROUTE": _("The carrier found no way to this number"),
 }
 # Only what documents name without a doubt: a wrong guess would close a good number for ever.
-DEAD_NUMBER_CODES = frozenset({"MK:0001"})
-OPTED_OUT_CODES = frozenset({"USER_REJECT", "isv.CUSTOMER_REFUSED"})
-BLACKLIST_CODES = frozenset({"BLACK_LIST"})
+CLOSING_CODES = {
+    "MK:0001": Closing.DEAD,
+    "USER_REJECT": Closing.OPTED_OUT,
+    "BLACK_LIST": Closing.OPTED_OUT,
+    "isv.CUSTOMER_REFUSED": Closing.OPTED_OUT,
+}
 
 
 def verdict_of(answer: HttpAnswer, document: dict[str, Any]) -> Verdict:

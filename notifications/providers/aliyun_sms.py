@@ -13,10 +13,8 @@ from notifications.providers import callbacks
 from notifications.providers.acs3 import AccessKey, Signed, encode_in_form, query_of, sign
 from notifications.providers.addresses import split_url
 from notifications.providers.aliyun_codes import (
-    BLACKLIST_CODES,
-    DEAD_NUMBER_CODES,
+    CLOSING_CODES,
     GONE_CODES,
-    OPTED_OUT_CODES,
     receipt_words,
     verdict_of,
 )
@@ -116,9 +114,7 @@ class AliyunSms:
     needs_registered_text = True
     can_tell_not_found = True
     acknowledgement = '{"code":0,"msg":"成功"}'.encode()
-    dead_number_codes = DEAD_NUMBER_CODES
-    opted_out_codes = OPTED_OUT_CODES
-    blacklist_codes = BLACKLIST_CODES
+    closing_codes = CLOSING_CODES
 
     def __init__(
         self,
