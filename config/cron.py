@@ -20,6 +20,7 @@ class Line(NamedTuple):
 TIMETABLE = [
     Line("notifications.jobs.send_due", "urgent", 2, names_queue=True),
     Line("notifications.jobs.apply_receipts", "urgent", 3),
+    Line("notifications.jobs.apply_replies", "urgent", 3),
     Line("campaigns.jobs.finish_done", "urgent", 3),
     Line("notifications.jobs.send_due", "bulk", 2, names_queue=True),
     Line("campaigns.jobs.launch_due", "bulk", 2),

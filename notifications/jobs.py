@@ -7,11 +7,11 @@ from collections.abc import Callable
 from django.db import close_old_connections
 
 from customers import clock
-from notifications.services import deliveries, receipts, sending, settling, tallies
+from notifications.services import callbacks, deliveries, receipts, replies, sending, settling, tallies
 
 # Whatever else is on the queue waits so long; the next tick goes on with the work.
 DRAIN_SECONDS = 15.0
-RECEIPT_SECONDS = 2.0
+CALLBACK_SECONDS = 2.0
 
 
 def send_due(*, queue: str) -> dict[str, int]:
@@ -31,21 +31,23 @@ def recover_lost() -> dict[str, int]:
 
 
 def apply_receipts() -> dict[str, int]:
-    """Work out what stored callbacks mean, for as long as some of them move a delivery."""
-    close_old_connections()
-    total: Counter = Counter()
-    ends = time.monotonic() + RECEIPT_SECONDS
-    while True:
-        found = receipts.apply(now=clock.now())
-        total += found
-        if not found["delivered"] + found["undelivered"] or time.monotonic() > ends:
-            return dict(total)
+    """Work out what stored callbacks mean, until none waits or the next tick is due."""
+    return _worked_off(lambda: receipts.apply(now=clock.now()))
+
+
+def apply_replies() -> dict[str, int]:
+    """Let opt-outs that customers sent back take effect, and keep what else they say."""
+    return _worked_off(lambda: replies.apply(now=clock.now()))
 
 
 def housekeeping() -> dict[str, int]:
-    """Fold tallies."""
+    """Fold tallies, blank the replies of erased customers, and let old callbacks go."""
     close_old_connections()
-    return {"squashed": tallies.squash()}
+    return {
+        "squashed": tallies.squash(),
+        "blanked": replies.blank_erased(),
+        "purged": callbacks.purge(now=clock.now()),
+    }
 
 
 def _until_empty(step: Callable[[], int]) -> int:
@@ -53,3 +55,15 @@ def _until_empty(step: Callable[[], int]) -> int:
     while found := step():
         total += found
     return total
+
+
+def _worked_off(step: Callable[[], Counter]) -> dict[str, int]:
+    """What some steps found, until one finds nothing or the time is over."""
+    close_old_connections()
+    total: Counter = Counter()
+    ends = time.monotonic() + CALLBACK_SECONDS
+    while found := step():
+        total += found
+        if time.monotonic() > ends:
+            break
+    return dict(total)

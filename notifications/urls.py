@@ -3,8 +3,10 @@
 from django.urls import path
 
 from notifications import views
+from notifications.choices import CallbackKind
 
 app_name = "notifications"
 urlpatterns = [
-    path("callbacks/<str:token>/receipts", views.store_receipts, name="receipts"),
+    path(f"callbacks/<str:token>/{kind.value}", views.receive, {"kind": kind}, name=kind.value)
+    for kind in CallbackKind
 ]

@@ -1,34 +1,70 @@
 """Callbacks of providers: verify, store, answer; the meaning is worked out later by a job."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+import logging
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from customers import clock
-from notifications.models import ProviderAccount
-from notifications.services import receipts
+from notifications.choices import CallbackKind
+from notifications.services import callback_tokens, callbacks
+
+logger = logging.getLogger(__name__)
 
 MAXIMUM_BODY = 1024 * 1024
+LONGEST_LENGTH = 18
+AGAIN_AFTER_SECONDS = "60"
 
 
 @csrf_exempt
-@require_POST
-def store_receipts(request: HttpRequest, token: str) -> HttpResponse:
+@require_http_methods(["GET", "HEAD", "POST"])
+def receive(request: HttpRequest, token: str, kind: CallbackKind) -> HttpResponse:
     """
-    Keep a gateway's receipts and answer 200 once they are stored.
+    Keep what a gateway pushes and acknowledge it in the gateway's own words once it is stored.
 
-    The secret path is the only thing that gateways of this kind can prove themselves by; a wrong
-    one gets the same 404 as any address that does not exist.
+    A GET is the check that a provider's console makes before it takes the address. The secret path
+    is the only thing that gateways of this kind can prove themselves by; a wrong one gets the same
+    404 as any address that does not exist. Whatever keeps us from storing answers 503 within the
+    provider's patience, so that it pushes again.
     """
-    # PostgreSQL takes no NUL byte in a question either.
-    account = None if "\0" in token else ProviderAccount.objects.filter(callback_token=token).first()
-    if account is None:
-        return JsonResponse({"error": "not found"}, status=404)
+    try:
+        with callbacks.hurried():
+            now = clock.now()
+            account = callback_tokens.owner(token, now=now)
+        if account is None:
+            return JsonResponse({"error": "not found"}, status=404)
+        if request.method == "POST":
+            body = _body(request)
+            if isinstance(body, HttpResponse):
+                return body
+            with callbacks.hurried():
+                callbacks.store(account, body, kind=kind, now=now)
+    except DatabaseError as trouble:
+        logger.warning("A callback could not be stored and is refused for now: %s", type(trouble).__name__)
+        return JsonResponse({"error": "try again"}, status=503, headers={"Retry-After": AGAIN_AFTER_SECONDS})
+    return HttpResponse(callbacks.acknowledgement(account), content_type="application/json")
+
+
+def _body(request: HttpRequest) -> bytes | HttpResponse:
+    """The body, or the refusal of one that is too large, without reading that."""
     length = request.headers.get("Content-Length", "")
-    if not (length.isascii() and length.isdigit()):
-        # A chunked body would be read as an empty one, and its receipts would be lost with a 200.
+    if length.isascii() and length.isdigit():
+        if len(length) > LONGEST_LENGTH or int(length) > MAXIMUM_BODY:
+            return _too_large()
+        try:
+            body = request.body
+        except UnreadablePostError:
+            body = b""
+        # One that broke off will be repeated; half of it says nothing.
+        return body if len(body) == int(length) else JsonResponse({"error": "the body is cut short"}, status=400)
+    if not request.META.get("wsgi.input_terminated"):
+        # Without a length and an end it would be read as an empty one, and its receipts be lost with a 200.
         return JsonResponse({"error": "send a Content-Length"}, status=411)
-    if int(length) > MAXIMUM_BODY:
-        return JsonResponse({"error": "at most 1 MiB in one call"}, status=413)
-    receipts.store(account, request.body, now=clock.now())
-    return JsonResponse({"code": "ok"})
+    body = request.META["wsgi.input"].read(MAXIMUM_BODY + 1)
+    return body if len(body) <= MAXIMUM_BODY else _too_large()
+
+
+def _too_large() -> HttpResponse:
+    return JsonResponse({"error": "at most 1 MiB in one call"}, status=413)

@@ -85,11 +85,15 @@ WITH asked AS (
 {EVIDENCE}
 """
 
-OWNERS = "SELECT DISTINCT customer_id FROM customers_contactpoint WHERE address = %s AND channel = %s"
+OWNERS = "SELECT DISTINCT customer_id FROM customers_contactpoint WHERE address = ANY(%s) AND channel = %s"
 
-CLOSE_ADDRESS = """
+CLOSE_NOBODYS = """
 INSERT INTO customers_suppression (channel, address, scope, reason, note, created_at, actor_id)
-VALUES (%(channel)s, %(address)s, %(scope)s, %(reason)s, '', %(now)s, %(actor)s)
+SELECT DISTINCT %(channel)s, address, %(scope)s, %(reason)s, '', %(now)s::timestamptz, %(actor)s::int
+FROM unnest(%(addresses)s::text[]) AS told(address)
+WHERE NOT EXISTS (
+    SELECT FROM customers_contactpoint point WHERE point.address = told.address AND point.channel = %(channel)s
+)
 ON CONFLICT (channel, address) DO NOTHING
 """
 
@@ -182,17 +186,34 @@ def withdraw_everywhere(
     An address nobody owns is closed by a suppression, so that a later file cannot open it.
     Returns how many permissions changed, counting a new suppression as one.
     """
+    return withdraw_addresses(
+        [address], channel=channel, source=source, now=now, wording=wording, happened_at=happened_at, by=by
+    )
+
+
+def withdraw_addresses(
+    addresses: Sequence[str],
+    *,
+    channel: Channel,
+    source: ConsentSource,
+    now: datetime,
+    wording: str = "",
+    happened_at: datetime | None = None,
+    by: AbstractBaseUser | None = None,
+) -> int:
+    """Opt several addresses out as `withdraw_everywhere` does, for the same reason in the same words."""
     evidence = _evidence(source, wording, happened_at, now, by, None)
+    closing = {"scope": SuppressionScope.MARKETING, "reason": SuppressionReason.OPTED_OUT}
     with transaction.atomic(), connection.cursor() as cursor:
         gate.shut()
-        cursor.execute(OWNERS, [address, channel])
+        cursor.execute(OWNERS, [list(addresses), channel])
         owners = [owner for (owner,) in cursor.fetchall()]
+        changed = 0
         if owners:
             cursor.execute(WITHDRAW, evidence | _asked(owners, [channel], CONSENT_PURPOSES))
-        else:
-            closing = {"scope": SuppressionScope.MARKETING, "reason": SuppressionReason.OPTED_OUT}
-            cursor.execute(CLOSE_ADDRESS, evidence | closing | {"channel": channel, "address": address})
-        return cursor.rowcount
+            changed = cursor.rowcount
+        cursor.execute(CLOSE_NOBODYS, evidence | closing | {"channel": channel, "addresses": list(addresses)})
+        return changed + cursor.rowcount
 
 
 def keep_closed(customer_id: int, *, channel: Channel, addresses: Sequence[str], now: datetime) -> int:

@@ -18,6 +18,7 @@ from notifications.providers.base import (
     Reports,
     unknown_code,
 )
+from notifications.providers.closing import Closing
 from notifications.providers.http import CallFailed, HttpAnswer, HttpClient, Limits, RefusedAddress, check_key
 from notifications.providers.json_values import (
     dump,
@@ -98,6 +99,11 @@ class GenericHttp:
     needs_registered_text = False
     # What a callback is answered with.
     acknowledgement = b'{"code": "ok"}'
+    closing_codes = {
+        "no_such_number": Closing.DEAD,
+        "invalid_number": Closing.DEAD,
+        "blocked_number": Closing.OPTED_OUT,
+    }
 
     def __init__(self, settings: GatewaySettings, *, client: HttpClient | None = None):
         self.settings = settings

@@ -45,18 +45,31 @@ def provider_for(account: ProviderAccount) -> Provider:
     return adapters.adapter(adapters.connection_of(account, callback_url=callback_url(account.callback_token)))
 
 
+def reader(account: ProviderAccount) -> Provider | None:
+    """What reads an account's callbacks, without its secret; None where its settings make no adapter."""
+    account.encrypted_secret = b""
+    try:
+        return provider_for(account)
+    except (BadMapping, ValueError) as trouble:
+        logger.warning("The callbacks of account %d wait: %s", account.pk, trouble)
+        return None
+
+
 def readers() -> dict[int, Provider]:
-    """What reads the callbacks of each account, without its secret; accounts with bad field names have none."""
-    found = {}
-    for account in ProviderAccount.objects.all():
-        account.encrypted_secret = b""
-        try:
-            found[account.pk] = provider_for(account)
-        except (BadMapping, ValueError) as trouble:
-            logger.warning("The receipts of account %d wait: %s", account.pk, trouble)
-    return found
+    """What reads the callbacks of each account; accounts with bad settings have none."""
+    found = {account.pk: reader(account) for account in ProviderAccount.objects.all()}
+    return {pk: provider for pk, provider in found.items() if provider}
 
 
 def callback_url(account_token: str) -> str:
     """Where an account's gateway pushes its receipts."""
-    return settings.PUBLIC_URL.rstrip("/") + reverse("notifications:receipts", args=[account_token])
+    return _public(reverse("notifications:receipts", args=[account_token]))
+
+
+def replies_url(account_token: str) -> str:
+    """Where an account's gateway pushes what customers reply; the other address takes them as well."""
+    return _public(reverse("notifications:replies", args=[account_token]))
+
+
+def _public(path: str) -> str:
+    return settings.PUBLIC_URL.rstrip("/") + path

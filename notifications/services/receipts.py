@@ -1,123 +1,156 @@
-"""Receipts: stored as they come, applied in bulk later."""
+"""Receipts: what carriers report of deliveries, applied in bulk."""
 
-import hashlib
+import json
 import re
-import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
-from notifications.models import ProviderAccount, Receipt
-from notifications.providers.base import Report
-from notifications.services import gateways
+from customers.msgid import _
+from notifications.choices import CallbackKind
+from notifications.models import Delivery, ProviderAccount
+from notifications.services import callbacks, write_back
+from notifications.services.callbacks import Contents
 
-APPLIED_AT_ONCE = 50
 # How long a receipt waits for the answer of the very call it speaks of to be written down.
 PATIENCE = timedelta(minutes=10)
-_REFERENCE = re.compile(r"([0-9a-f]{32})-([0-9]{1,18})")
 
+LONGEST_CODE = Delivery._meta.get_field("reason").max_length
+FOREIGN = _("Some receipts name no message that this account sent.")
+_REFERENCE = re.compile(r"([0-9a-f]{32})(?:-([0-9]{1,18}))?")
 
-def store(account: ProviderAccount, body: bytes, *, now: datetime) -> bool:
-    """Keep a callback as it came; False when the provider has sent it before."""
-    _, is_new = Receipt.objects.get_or_create(
-        account=account,
-        fingerprint=hashlib.sha256(body).digest(),
-        defaults={"body": body, "received_at": now},
+# A report finds its delivery by our reference of the message, or of the call and the number, or by the
+# provider's number and the phone number. Each way walks an index from the report, and no two lists of
+# reports are joined: PostgreSQL expects a hundred of them and would compare five thousand with each other.
+#
+# Of several reports about one delivery the best counts, and of several failures the latest: so the order
+# in which they come makes no difference. Never down: who got it, got it.
+APPLY = """
+WITH by_message AS (
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, s.status AS call, s.called_at
+    FROM json_to_recordset(%(by_message)s::json) AS told(
+        callback bigint, is_delivered boolean, code text, at timestamptz, number text, token uuid, id bigint
     )
-    return is_new
+    JOIN notifications_delivery d ON d.id = told.id AND d.address = told.number
+    JOIN notifications_submission s
+        ON s.id = d.submission_id AND s.token = told.token AND s.account_id = %(account)s
+), by_call AS (
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, s.status AS call, s.called_at
+    FROM json_to_recordset(%(by_call)s::json) AS asked(token uuid, numbers jsonb)
+    JOIN notifications_submission s
+        ON s.token = asked.token AND s.called_at IS NOT NULL AND s.account_id = %(account)s
+    JOIN notifications_delivery d ON d.submission_id = s.id AND jsonb_exists(asked.numbers, d.address)
+    CROSS JOIN LATERAL jsonb_to_recordset(asked.numbers -> d.address) AS told(
+        callback bigint, is_delivered boolean, code text, at timestamptz
+    )
+), by_number AS (
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, s.status AS call, s.called_at
+    FROM json_to_recordset(%(by_number)s::json) AS told(
+        callback bigint, is_delivered boolean, code text, at timestamptz, number text, provider_id text
+    )
+    JOIN customers_contactpoint point ON point.address = told.number AND point.channel = %(channel)s
+    JOIN notifications_delivery d ON d.customer_id = point.customer_id AND d.address = told.number
+    JOIN notifications_submission s ON s.id = d.submission_id AND s.account_id = %(account)s
+    WHERE d.provider_id = told.provider_id OR d.status = 'queued' AND s.status = 'called'
+), matched AS MATERIALIZED (
+    SELECT * FROM by_message UNION ALL SELECT * FROM by_call UNION ALL SELECT * FROM by_number
+), meant AS MATERIALIZED (
+    -- Sorted, because every worker locks in one order.
+    SELECT DISTINCT ON (id) * FROM matched WHERE status IN ('sent', 'unknown', 'undelivered')
+    ORDER BY id, is_delivered DESC, at DESC NULLS LAST, code DESC
+), moved AS (
+    UPDATE notifications_delivery d SET
+        status = CASE WHEN meant.is_delivered THEN 'delivered' ELSE 'undelivered' END,
+        reason = CASE WHEN meant.is_delivered THEN '' ELSE meant.code END,
+        sent_at = coalesce(d.sent_at, meant.called_at),
+        finished_at = coalesce(meant.at, %(now)s)
+    FROM meant WHERE d.id = meant.id AND (
+        d.status IN ('sent', 'unknown') OR d.status = 'undelivered' AND (
+            meant.is_delivered OR (d.finished_at, d.reason) < (meant.at, meant.code)
+        )
+    )
+    RETURNING d.address, d.status, d.reason
+)
+SELECT
+    (SELECT count(*) FROM moved WHERE status = 'delivered'),
+    (SELECT count(*) FROM moved WHERE status = 'undelivered'),
+    (SELECT json_agg(json_build_array(address, reason)) FROM moved WHERE reason = ANY(%(closing)s)),
+    (SELECT json_agg(json_build_array(callback, reports, early)) FROM (
+        SELECT callback, count(*) AS reports, count(*) FILTER (WHERE status = 'queued' AND call = 'called') AS early
+        FROM matched GROUP BY callback
+    ) AS callbacks)
+"""
 
 
 def apply(*, now: datetime) -> Counter:
     """
     Work out what the waiting receipts mean; answers the number of reports by what became of them.
 
-    A report moves a delivery only from sent or unknown, and only if reference, token and number
-    agree; so a repeated, late or forged one changes nothing. The receipts of an account whose field
-    names make no sense wait until they do, and hold up no other's.
+    A report moves a delivery of its own account, only if reference and number agree, and only up:
+    sent or unknown → undelivered → delivered. So a repeated, late, shuffled or forged one changes
+    nothing. One that is here before the answer to its own call is looked at again.
     """
     total: Counter = Counter()
-    readers = gateways.readers()
     with transaction.atomic(), connection.cursor() as cursor:
-        waiting = list(
-            Receipt.objects.select_for_update(skip_locked=True)
-            .filter(applied_at=None, account__in=list(readers))
-            .order_by("received_at")[:APPLIED_AT_ONCE]
-        )
-        for receipt in waiting:
-            found = readers[receipt.account_id].read_reports(bytes(receipt.body))
-            outcome = _apply_reports(cursor, receipt.account_id, found.reports, now)
-            total += outcome + Counter(problems=len(found.problems))
-            _conclude(receipt, outcome, found.problems, now)
+        waiting = callbacks.take(CallbackKind.RECEIPTS, now=now)
+        accounts = ProviderAccount.objects.in_bulk({contents.callback.account_id for contents in waiting})
+        for account in accounts.values():
+            theirs = [contents for contents in waiting if contents.callback.account_id == account.pk]
+            total += _apply(cursor, account, theirs, now)
     return total
 
 
-def _conclude(receipt: Receipt, outcome: Counter, problems: Sequence, now: datetime) -> None:
-    too_early = outcome["too_early"] and now - receipt.received_at < PATIENCE
-    Receipt.objects.filter(pk=receipt.pk).update(
-        tries=receipt.tries + 1,
-        applied_at=None if too_early else now,
-        problem=problems[0].words[:200] if problems else "",
-    )
-
-
-def _apply_reports(cursor, account_id: int, reports: Sequence[Report], now: datetime) -> Counter:
-    """Apply the reports of one callback in one statement."""
-    known = []
-    for report in reports:
-        match = _REFERENCE.fullmatch(report.reference)
-        if match:
-            known.append((uuid.UUID(match[1]), int(match[2]), report))
-    if not known:
-        return Counter(foreign=len(reports))
+def _apply(cursor, account: ProviderAccount, waiting: Sequence[Contents], now: datetime) -> Counter:
+    """Apply the receipts of one account in one statement."""
+    codes = write_back.codes_of(account)
     cursor.execute(
-        """
-        WITH told AS (
-            SELECT DISTINCT ON (id) * FROM unnest(
-                %s::bigint[], %s::uuid[], %s::text[], %s::boolean[], %s::text[], %s::timestamptz[]
-            ) AS told(id, token, number, is_delivered, code, at)
-            ORDER BY id, is_delivered DESC
-        ), meant AS (
-            SELECT told.*, d.status, s.status AS submission_status, s.called_at
-            FROM told
-            JOIN notifications_delivery d ON d.id = told.id AND d.address = told.number
-            JOIN notifications_submission s
-                ON s.id = d.submission_id AND s.token = told.token AND s.account_id = %s
-            ORDER BY told.id
-        ), moved AS (
-            UPDATE notifications_delivery d SET
-                status = CASE WHEN meant.is_delivered THEN 'delivered' ELSE 'undelivered' END,
-                reason = CASE WHEN meant.is_delivered THEN ''
-                    ELSE coalesce(nullif(left(meant.code, 40), ''), 'undelivered') END,
-                sent_at = coalesce(d.sent_at, meant.called_at),
-                finished_at = least(coalesce(meant.at, %s), %s)
-            FROM meant WHERE d.id = meant.id AND d.status IN ('sent', 'unknown')
-            RETURNING d.id, d.status
-        )
-        SELECT
-            (SELECT count(*) FROM moved WHERE status = 'delivered'),
-            (SELECT count(*) FROM moved WHERE status = 'undelivered'),
-            (SELECT count(*) FROM meant WHERE status = 'queued' AND submission_status = 'called'),
-            (SELECT count(*) FROM meant)
-        """,
-        [
-            [id for _, id, _ in known],
-            [token for token, _, _ in known],
-            [report.number for _, _, report in known],
-            [report.delivered for _, _, report in known],
-            [report.code for _, _, report in known],
-            [report.at for _, _, report in known],
-            account_id,
-            now,
-            now,
-        ],
+        APPLY,
+        _told(waiting, now) | {"account": account.pk, "channel": account.channel, "closing": list(codes), "now": now},
     )
-    delivered, undelivered, too_early, meant = cursor.fetchone()
-    return Counter(
-        delivered=delivered,
-        undelivered=undelivered,
-        too_early=too_early,
-        repeated=meant - delivered - undelivered - too_early,
-        foreign=len(reports) - meant,
-    )
+    delivered, undelivered, closed, counted = cursor.fetchone()
+    matches = {callback: (matched, early) for callback, matched, early in counted or []}
+    total: Counter = Counter()
+    for contents in waiting:
+        matched, early = matches.get(contents.callback.pk, (0, 0))
+        foreign = max(0, len(contents.reports) - matched)
+        total.update(too_early=early, repeated=matched - early, foreign=foreign, problems=len(contents.problems))
+        if early and now - contents.callback.received_at < PATIENCE:
+            callbacks.postpone(contents, now=now)
+        else:
+            callbacks.conclude(contents, problem=_problem(contents, is_foreign=foreign > 0), now=now)
+    total.update(delivered=delivered, undelivered=undelivered, repeated=-delivered - undelivered)
+    write_back.close(account.channel, [(number, code) for number, code in closed or []], codes, now=now)
+    return total
+
+
+def _told(waiting: Iterable[Contents], now: datetime) -> dict[str, str]:
+    """The reports by the way in which they name a delivery, as PostgreSQL reads them."""
+    by_message, by_number = [], []
+    by_call: dict[str, dict[str, list[dict]]] = {}
+    for contents in waiting:
+        for report in contents.reports:
+            told = {
+                "callback": contents.callback.pk,
+                "is_delivered": report.delivered,
+                "code": report.code[:LONGEST_CODE] or "undelivered",
+                # A moment to come is none.
+                "at": report.at.isoformat() if report.at and report.at <= now else None,
+            }
+            match = _REFERENCE.fullmatch(report.reference)
+            if match and match[2]:
+                by_message.append(told | {"token": match[1], "id": int(match[2]), "number": report.number})
+            elif match:
+                by_call.setdefault(match[1], {}).setdefault(report.number, []).append(told)
+            elif report.provider_id:
+                by_number.append(told | {"number": report.number, "provider_id": report.provider_id})
+    calls = [{"token": token, "numbers": numbers} for token, numbers in by_call.items()]
+    return {"by_message": json.dumps(by_message), "by_call": json.dumps(calls), "by_number": json.dumps(by_number)}
+
+
+def _problem(contents: Contents, *, is_foreign: bool) -> str:
+    """The first thing that staff should know about a callback."""
+    if contents.problems:
+        return contents.problems[0].words
+    return FOREIGN if is_foreign else ""

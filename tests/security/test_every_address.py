@@ -18,8 +18,8 @@ EVERYBODYS = PUBLIC | {
     "admin/", "admin/search/", "admin/logout/", "admin/password_change/", "admin/password_change/done/",
     "admin/two-step/", "admin/two-step/settings/",
 }  # fmt: skip
-# A gateway proves itself by the secret in this address, which a walk over all addresses knows.
-CALLBACK = "callbacks/<str:token>/receipts"
+# A gateway proves itself by the secret in these addresses, which a walk over all addresses knows.
+CALLBACKS = {"callbacks/<str:token>/receipts", "callbacks/<str:token>/replies"}
 # These end the session, or open another: what follows would be asked by a stranger.
 ENDS_SESSION = {"admin/logout/", "admin/login/", "admin/password_change/"}
 # The key that an authenticator app is about to read has to lie somewhere between the page and the first code.
@@ -47,7 +47,7 @@ def test_a_stranger_is_sent_to_the_sign_in_from_everywhere(method):
     opened, stranger = {}, Client()
 
     for address in every_address():
-        if address.pattern == CALLBACK:
+        if address.pattern in CALLBACKS:
             continue
         answer = getattr(stranger, method)(address.path)
         is_sent_away = answer.status_code == 302 and "/admin/login/" in answer.headers["Location"]
@@ -91,7 +91,7 @@ def test_a_role_posts_to_every_address_and_moves_nothing_that_is_closed_to_it(ro
     before = fingerprint()
 
     for address in every_address():
-        if address.pattern not in ENDS_SESSION | {CALLBACK}:
+        if address.pattern not in ENDS_SESSION | CALLBACKS:
             ask(client, "post", address.path, {"post": "yes", "is_certain": "on"})
 
     now = fingerprint()
@@ -111,7 +111,7 @@ def test_no_address_takes_a_post_without_the_token_against_forged_requests():
         if (status := ask(client, "post", address.path, {"post": "yes"})) not in (403, 404)
     }
 
-    assert set(taken) == {CALLBACK}
+    assert set(taken) == CALLBACKS
     assert {table for table, now in fingerprint().items() if now != before[table]} <= {"notifications_receipt"}
 
 
