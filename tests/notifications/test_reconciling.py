@@ -1,5 +1,6 @@
 """What became of calls whose answer or receipts never came: the gateway is asked, and what it says is written down."""
 
+import json
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -15,7 +16,7 @@ from notifications.models import Delivery, FrequencyCap, Message, RecentSends, S
 from notifications.services import cap_memory, deliveries, messages, reconciling, sending, settling
 from tests import cast
 from tests.gateway import Gateway
-from tests.notifications.providers.scripted_server import ScriptedServer
+from tests.notifications.providers.scripted_server import ScriptedServer, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -344,3 +345,58 @@ def test_a_receipt_that_comes_while_the_gateway_is_asked_wins(account, gateway, 
 
     assert states() == {"undelivered UNKNOWN_NUMBER": 1}
     assert Submission.objects.get().ask_at is None
+
+
+NONSENSE = [
+    b"<html>busy</html>",
+    b"",
+    [],
+    {"messages": {}},
+    {"messages": [None, 3, "delivered", {"reference": 5, "status": []}]},
+    {"messages": [{"reference": "REFERENCE", "status": "exploded"}]},
+    {"messages": [{"reference": "REFERENCE", "status": ["delivered"]}]},
+    {"messages": [{"reference": "somebody-else", "status": "delivered"}]},
+    {"messages": [{"reference": "REFERENCE", "status": status} for status in ("delivered", "not_found")]},
+]
+
+
+@pytest.mark.parametrize("answer", NONSENSE, ids=str)
+def test_nonsense_from_a_gateway_leaves_the_message_unknown(account, gateway, noon, settings, answer):
+    cast.li_na()
+    calls_without_answer(gateway, "drop_after")
+    later(minutes=2)
+
+    ask_a_gateway_that_says(answer, account, settings)
+
+    assert states() == {"unknown ambiguous": 1}
+    later(minutes=8)
+    ask()
+    assert states() == {"delivered": 1}
+
+
+def test_an_odd_code_and_number_of_a_gateway_are_stored_as_far_as_they_fit(account, gateway, noon, settings):
+    cast.li_na()
+    calls_without_answer(gateway, "drop_after")
+    later(minutes=2)
+    odd = {"reference": "REFERENCE", "status": "undelivered", "code": "坏\0\ud800" * 90, "id": "9\0" * 900}
+
+    ask_a_gateway_that_says({"messages": [odd]}, account, settings)
+
+    assert Delivery.objects.get().status == "undelivered"
+    assert Delivery.objects.get().reason.startswith("坏")
+    assert len(Delivery.objects.get().provider_id) <= 80
+
+
+def ask_a_gateway_that_says(answer: bytes | list | dict, account, settings) -> None:
+    """Run the job once while the account's queries are answered so; REFERENCE stands for the message's own."""
+    delivery = Delivery.objects.select_related("submission").get()
+    reference = f"{delivery.submission.token.hex}-{delivery.pk}"
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).replace("REFERENCE", reference).encode()
+    server = ScriptedServer(lambda connection, _request: connection.sendall(http(body)))
+    usual = account.query_url
+    settings.GATEWAY_PRIVATE_HOSTS = [*settings.GATEWAY_PRIVATE_HOSTS, server.host]
+    type(account).objects.update(query_url=server.url)
+    ask()
+    assert server.requests
+    type(account).objects.update(query_url=usual)
+    server.listener.close()
