@@ -5,9 +5,11 @@ from contextlib import closing
 
 import pytest
 from scripted_server import QUICK, Script, ScriptedServer
+from tencent_cast import MORNING, TEXT
 
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
 from notifications.providers.http import HttpClient
+from tests.gateways.tencent import Tencent
 
 
 @pytest.fixture
@@ -50,3 +52,11 @@ def gateway(scripted) -> Callable[..., GenericHttp]:
         return provider
 
     return make
+
+
+@pytest.fixture
+def tencent(tmp_path) -> Iterator[Tencent]:
+    """A gateway in the shape of Tencent Cloud, on a morning of its own, that knows one text."""
+    with Tencent(tmp_path, clock=lambda: MORNING) as gateway:
+        gateway.register("1110", TEXT)
+        yield gateway
