@@ -70,24 +70,38 @@ def _accounts() -> list[Point]:
 
 
 def _messages(now: datetime) -> list[Point]:
-    """Messages that are paused, and deliveries whose outcome nobody knows."""
+    """Messages that are paused, and deliveries in doubt."""
     found = []
     paused = Message.objects.filter(paused_at__isnull=False, send_until__gt=now).count()
     if paused:
         words = ngettext("%d message is paused.", "%d messages are paused.", paused) % paused
         link = f"{reverse('admin:notifications_message_changelist')}?condition=paused"
         found.append(Point("warn", "pause_circle", words, link))
+    return found + _unknown(now)
+
+
+def _unknown(now: datetime) -> list[Point]:
+    """Deliveries that are being asked for, and those about which nobody can tell anything."""
     recent = Message.objects.filter(send_until__gte=now - LOOKS_BACK).values("id")
     unknown = DeliveryTally.objects.filter(message__in=recent, status=DeliveryStatus.UNKNOWN)
-    count = unknown.aggregate(total=Sum("count"))["total"] or 0
-    if count:
+    untold = unknown.filter(reason="cannot_tell").aggregate(total=Sum("count"))["total"] or 0
+    asked = unknown.exclude(reason="cannot_tell").aggregate(total=Sum("count"))["total"] or 0
+    link = f"{reverse('admin:notifications_delivery_changelist')}?state=unknown"
+    found = []
+    if untold:
         words = ngettext(
-            "The outcome of %d delivery is unknown: it is not sent again by itself.",
-            "The outcome of %d deliveries is unknown: they are not sent again by themselves.",
-            count,
+            "Nobody can tell whether %d message went out: decide whether to send it again.",
+            "Nobody can tell whether %d messages went out: decide whether to send them again.",
+            untold,
         )
-        link = f"{reverse('admin:notifications_delivery_changelist')}?state=unknown"
-        found.append(Point("warn", "help", words % count, link))
+        found.append(Point("warn", "help", words % untold, f"{link}&reason=cannot_tell"))
+    if asked:
+        words = ngettext(
+            "The outcome of %d delivery is unknown: the provider is being asked.",
+            "The outcome of %d deliveries is unknown: the provider is being asked.",
+            asked,
+        )
+        found.append(Point("warn", "help", words % asked, link))
     return found
 
 

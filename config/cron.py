@@ -22,10 +22,12 @@ TIMETABLE = [
     Line("notifications.jobs.apply_receipts", "urgent", 3),
     Line("notifications.jobs.apply_replies", "urgent", 3),
     Line("campaigns.jobs.finish_done", "urgent", 3),
+    Line("notifications.jobs.check_brakes", "urgent", 10),
     Line("notifications.jobs.send_due", "bulk", 2, names_queue=True),
     Line("campaigns.jobs.launch_due", "bulk", 2),
     Line("notifications.jobs.recover_lost", "bulk", 10),
     Line("customers.jobs.run_imports", "default", 10),
+    Line("notifications.jobs.reconcile", "default", 10),
     Line("notifications.jobs.housekeeping", "default", 60),
     Line("customers.jobs.purge_uploads", "default", 600),
 ]

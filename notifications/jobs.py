@@ -7,11 +7,22 @@ from collections.abc import Callable
 from django.db import close_old_connections
 
 from customers import clock
-from notifications.services import callbacks, deliveries, receipts, replies, sending, settling, tallies
+from notifications.services import (
+    brakes,
+    callbacks,
+    deliveries,
+    receipts,
+    reconciling,
+    replies,
+    sending,
+    settling,
+    tallies,
+)
 
 # Whatever else is on the queue waits so long; the next tick goes on with the work.
 DRAIN_SECONDS = 15.0
 CALLBACK_SECONDS = 2.0
+RECONCILE_SECONDS = 5.0
 
 
 def send_due(*, queue: str) -> dict[str, int]:
@@ -30,6 +41,12 @@ def recover_lost() -> dict[str, int]:
     return found | deliveries.close_overdue(now=now)
 
 
+def check_brakes() -> dict[str, int]:
+    """Stop what goes wrong, and let the rest of a good first part follow."""
+    close_old_connections()
+    return {str(kind): count for kind, count in brakes.check(now=clock.now()).items()}
+
+
 def apply_receipts() -> dict[str, int]:
     """Work out what stored callbacks mean, until none waits or the next tick is due."""
     return _worked_off(lambda: receipts.apply(now=clock.now()))
@@ -38,6 +55,12 @@ def apply_receipts() -> dict[str, int]:
 def apply_replies() -> dict[str, int]:
     """Let opt-outs that customers sent back take effect, and keep what else they say."""
     return _worked_off(lambda: replies.apply(now=clock.now()))
+
+
+def reconcile() -> dict[str, int]:
+    """Ask the providers what became of messages whose answer or receipt never came."""
+    close_old_connections()
+    return dict(reconciling.reconcile(now=clock.now(), seconds=RECONCILE_SECONDS))
 
 
 def housekeeping() -> dict[str, int]:

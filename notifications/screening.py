@@ -138,13 +138,23 @@ OUTCOMES = {
     "gave_up": _("The provider put us off too often"),
     "no_answer": _("The provider's answer is not known"),
     "ambiguous": _("The provider may or may not have taken it"),
+    "not_found": _("The provider did not know it when asked; it is asked once more"),
+    "not_taken": _("The provider never took it"),
+    "cannot_tell": _("The provider cannot tell whether it took it"),
+    "no_receipt": _("The provider took it, and nobody reported whether it arrived"),
     "staff": _("Canceled by staff"),
     "undelivered": _("The carrier could not deliver it"),
 }
 # What carriers report; an unknown code stands for itself.
 REPORTED = {code: _(words) for code, words in RECEIPT_CODES.items() if words}
 LABELS = {reason.code: reason.label for reason in REASONS} | OUTCOMES | REPORTED
-REMEDIES = {reason.code: reason.remedy for reason in REASONS}
+REMEDIES = {reason.code: reason.remedy for reason in REASONS} | {
+    "not_taken": _("Send it again if it still matters."),
+    "no_answer": _("Wait: the provider is asked for it."),
+    "ambiguous": _("Wait: the provider is asked for it."),
+    "not_found": _("Wait some minutes: the second answer decides."),
+    "cannot_tell": _("Look it up at the provider. If you send it again, it may reach the customer twice."),
+}
 
 # The joins that the predicates read; parameters: channel, purpose, channel.
 JOINS = """

@@ -116,6 +116,12 @@ SKIPPED_FOR = {reason.code: [DeliveryStatus.SKIPPED] for reason in screening.REA
 STATES_OF_REASON = SKIPPED_FOR | {
     "refused_number": [DeliveryStatus.FAILED],
     "refused_content": [DeliveryStatus.FAILED],
+    "not_taken": [DeliveryStatus.FAILED],
+    "no_answer": [DeliveryStatus.UNKNOWN],
+    "ambiguous": [DeliveryStatus.UNKNOWN],
+    "not_found": [DeliveryStatus.UNKNOWN],
+    "cannot_tell": [DeliveryStatus.UNKNOWN],
+    "no_receipt": [DeliveryStatus.SENT],
     "staff": [DeliveryStatus.CANCELED],
     "undelivered": [DeliveryStatus.UNDELIVERED],
 }

@@ -38,7 +38,7 @@ MEANINGS = {
     DeliveryStatus.UNDELIVERED.value: gettext_lazy("The carrier reports that it did not arrive."),
     DeliveryStatus.FAILED.value: gettext_lazy("The provider refused it."),
     DeliveryStatus.UNKNOWN.value: gettext_lazy(
-        "We cannot tell whether the provider took it. It is not sent again, so that nobody gets it twice."
+        "Whether the provider took it is not known. It is asked; nothing is sent twice on a guess."
     ),
     DeliveryStatus.SKIPPED.value: gettext_lazy("We did not send it, for the reason given."),
     DeliveryStatus.CANCELED.value: gettext_lazy("Staff canceled it before it left."),
