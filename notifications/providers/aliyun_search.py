@@ -39,9 +39,9 @@ class Search:
     def note(self, part: Sequence[Outgoing], verdict: Verdict, provider_id: str) -> None:
         """Take down what a call was answered, and plan what follows from it."""
         outcome, code, _words = verdict
+        is_certain = outcome not in (Outcome.TAKEN, Outcome.UNKNOWN)
         is_ones_values = code in ONE_PERSONS_VALUES and len({str(one.parameters) for one in part}) > 1
-        is_ones_fault = code in ONE_NUMBERS_FAULT or is_ones_values
-        if is_ones_fault and len(part) > 1:
+        if is_certain and len(part) > 1 and (code in ONE_NUMBERS_FAULT or is_ones_values):
             middle = (len(part) + 1) // 2
             self._parts[:0] = [part[:middle], part[middle:]]
             return
@@ -49,7 +49,7 @@ class Search:
         self.answers += answers
         if outcome is Outcome.TAKEN:
             self._is_text_taken = True
-        elif len(part) == 1 and code in ONE_NUMBERS_FAULT | ONE_PERSONS_VALUES:
+        elif is_certain and len(part) == 1 and code in ONE_NUMBERS_FAULT | ONE_PERSONS_VALUES:
             answers[0].is_for_all = False
             self._single_refusals += outcome is Outcome.REFUSED_CONTENT
             if self._single_refusals >= SINGLE_REFUSALS and not self._is_text_taken:

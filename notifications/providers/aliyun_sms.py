@@ -242,12 +242,12 @@ class AliyunSms:
             shared["PhoneNumbers"] = ",".join([outgoing.number for outgoing in part])
             shared["SignName"] = registered.signature
             if first:
-                shared["TemplateParam"] = compact(first)
+                shared["TemplateParam"] = compact(registered.named(first))
             return self._signed("SendSms", shared)
         arrays = {
             "PhoneNumberJson": [outgoing.number for outgoing in part],
             "SignNameJson": [registered.signature] * len(part),
-            "TemplateParamJson": [outgoing.parameters or {} for outgoing in part],
+            "TemplateParamJson": [registered.named(outgoing.parameters or {}) for outgoing in part],
         }
         body = "&".join(f"{name}={encode_in_form(compact(values))}" for name, values in arrays.items())
         return self._signed("SendBatchSms", shared, body.encode())
