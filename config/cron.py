@@ -29,6 +29,7 @@ TIMETABLE = [
     Line("customers.jobs.run_imports", "default", 10),
     Line("notifications.jobs.reconcile", "default", 10),
     Line("notifications.jobs.housekeeping", "default", 60),
+    Line("notifications.jobs.sync_registrations", "default", 600),
     Line("customers.jobs.purge_uploads", "default", 600),
 ]
 

@@ -13,6 +13,7 @@ from notifications.services import (
     deliveries,
     receipts,
     reconciling,
+    registrations,
     replies,
     sending,
     settling,
@@ -61,6 +62,12 @@ def reconcile() -> dict[str, int]:
     """Ask the providers what became of messages whose answer or receipt never came."""
     close_old_connections()
     return dict(reconciling.reconcile(now=clock.now(), seconds=RECONCILE_SECONDS))
+
+
+def sync_registrations() -> dict[str, int]:
+    """Ask the providers how far texts and signatures are."""
+    close_old_connections()
+    return registrations.sync(now=clock.now())
 
 
 def housekeeping() -> dict[str, int]:

@@ -37,10 +37,20 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredText:
-    """What a call of registered texts says: the provider's code of the text, and the signature without brackets."""
+    """
+    What a call of registered texts says: the provider's code of the text, and the signature without brackets.
+
+    `names` are the parameters as the provider knows them, in the order of the text; empty where
+    they are called as we call them.
+    """
 
     code: str
     signature: str
+    names: tuple[str, ...] = ()
+
+    def named(self, parameters: dict[str, str]) -> dict[str, str]:
+        """The parameters of a message under the provider's names."""
+        return dict(zip(self.names, parameters.values(), strict=True)) if self.names else parameters
 
 
 @dataclass(slots=True)

@@ -166,6 +166,3 @@ def check_rules(form: Form, skeleton: str, *, is_marketing: bool) -> None:
         raise Refused("registered_without_opt_out", {"wording": wording})
     if not is_marketing and text.has_opt_out_wording(skeleton):
         raise Refused("registered_with_opt_out", {})
-    length = text.utf16_length(skeleton.replace(CUT, ""))
-    if length > text.MAXIMUM_LENGTH:
-        raise Refused("registered_too_long", {"length": length, "maximum": text.MAXIMUM_LENGTH})

@@ -129,7 +129,8 @@ SENTENCES = {
         "change the class to marketing."
     ),
     "registered_too_long": _(
-        "The fixed words have %(length)s characters; at most %(maximum)s are possible. Shorten the text."
+        "With the marks of its variables the text has %(length)s characters; at most %(maximum)s "
+        "can be registered. Shorten it."
     ),
 }
 

@@ -281,7 +281,11 @@ class CompiledTemplate:
             check_rules(form, cut, is_marketing=is_marketing)
         words = cut.split(CUT)
         marks = [placeholder(place, name) for place, name in enumerate(form.names, start=1)]
-        return "".join(piece for pair in zip(words, [*marks, ""], strict=True) for piece in pair)
+        skeleton = "".join(piece for pair in zip(words, [*marks, ""], strict=True) for piece in pair)
+        length = text.utf16_length(skeleton)
+        if is_marketing is not None and length > text.MAXIMUM_LENGTH:
+            raise Refused("registered_too_long", {"length": length, "maximum": text.MAXIMUM_LENGTH})
+        return skeleton
 
     def parameters(self, values: Mapping[str, str]) -> dict[str, str]:
         """What fills the skeleton for one person, in its order; raises Refused and what `render` raises."""

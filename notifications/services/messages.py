@@ -14,7 +14,7 @@ from customers.models import Customer
 from notifications import personal, rendering
 from notifications.choices import CapPolicy, DeliveryStatus, SignatureStatus, SubmissionStatus
 from notifications.models import Delivery, Hold, Message, Submission, Template
-from notifications.services import gateways
+from notifications.services import gateways, registrations
 
 TEST_WINDOW = timedelta(minutes=30)
 
@@ -50,6 +50,8 @@ def check(template: Template) -> None:
         raise CannotFreeze(
             _("The template “%(name)s” cannot be sent: %(words)s") % {"name": template, "words": words}
         ) from refusal
+    if words := registrations.why_not(template):
+        raise CannotFreeze(words)
 
 
 def freeze(
