@@ -59,7 +59,7 @@ class GatewayServer(socketserver.ThreadingTCPServer):
 
     def start(self) -> None:
         """Serve in a thread of this process."""
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self) -> None:
         """Take no further connection."""
