@@ -1,4 +1,4 @@
-"""The secret key of an embedded deployment, made once and kept beside its data."""
+"""The keys of a deployment: given by the environment, or made once and kept beside an embedded one's data."""
 
 import os
 import secrets
@@ -16,12 +16,28 @@ def secret_key(given: str, *, embedded: bool, file: Path) -> str:
     Raises ImproperlyConfigured when a real deployment has none, or one that anybody could guess.
     """
     if given:
-        if len(given) < 50 or len(set(given)) < 5 or given.startswith("django-insecure-"):
+        if is_easy(given):
             raise env.wrong("SECRET_KEY", "is too easy to guess", HINT)
         return given
     if not embedded:
         raise env.wrong("SECRET_KEY", "is not set", HINT)
     return _kept(file)
+
+
+def storage_keys(given: list[str]) -> list[str]:
+    """
+    The keys that stored secrets are encrypted with, the newest first.
+
+    Raises ImproperlyConfigured for one that anybody could guess.
+    """
+    if any(map(is_easy, given)):
+        raise env.wrong("SECRETS_KEY", "is too easy to guess", HINT)
+    return given
+
+
+def is_easy(key: str) -> bool:
+    """Whether a key could be guessed."""
+    return len(key) < 50 or len(set(key)) < 5 or key.startswith("django-insecure-")
 
 
 def _kept(file: Path) -> str:

@@ -8,7 +8,7 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 
 from config import embedded, env
-from config.secrets import secret_key
+from config.secrets import secret_key, storage_keys
 from config.unfold import UNFOLD
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +26,8 @@ if DEBUG and not EMBEDDED:
         "DEBUG", "is on", "Its error pages show settings and customers: it works with the embedded servers only."
     )
 SECRET_KEY = secret_key(env.text("SECRET_KEY", default=""), embedded=EMBEDDED, file=VAR / "secret_key")
+# What stored secrets are encrypted with, the newest key first; without one, SECRET_KEY.
+SECRETS_KEYS = storage_keys(env.words("SECRETS_KEY", default=[]))
 # Where staff and providers reach this deployment; links and callback addresses start with it.
 PUBLIC_URL = env.url("PUBLIC_URL", default="http://localhost:8000")
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname

@@ -1,4 +1,4 @@
-"""Provider secrets at rest: encrypted with a key that is derived from SECRET_KEY."""
+"""Secrets at rest: encrypted with keys that are derived from SECRETS_KEY, or from SECRET_KEY where there is none."""
 
 import base64
 import hashlib
@@ -7,12 +7,12 @@ from functools import lru_cache
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-# Another use of SECRET_KEY must never yield the same key.
+# Another use of the same key must never yield the same cipher.
 CONTEXT = b"hongyan.notifications.provider-secret:"
 
 
 class Unreadable(Exception):
-    """The secret was stored under another SECRET_KEY and has to be entered again."""
+    """The secret was stored under a key that this deployment does not have, and has to be entered again."""
 
 
 def encrypt(secret: str) -> bytes:
@@ -21,22 +21,28 @@ def encrypt(secret: str) -> bytes:
 
 
 def decrypt(stored: bytes) -> str:
-    """
-    The secret as the provider knows it.
-
-    Raises Unreadable where neither SECRET_KEY nor a fallback of it can read what is stored.
-    """
+    """The secret as the provider knows it. Raises Unreadable where no key of this deployment reads it."""
     try:
         return _cipher(_keys()).decrypt(bytes(stored)).decode()
     except InvalidToken as trouble:
         raise Unreadable from trouble
 
 
+def is_newest(stored: bytes) -> bool:
+    """Whether a secret is stored under the newest key."""
+    try:
+        _cipher(_keys()[:1]).decrypt(bytes(stored))
+    except InvalidToken:
+        return False
+    return True
+
+
 def _keys() -> tuple[str, ...]:
-    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    # What was stored before SECRETS_KEY was given stays readable, until it is rotated.
+    return (*settings.SECRETS_KEYS, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _cipher(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet(
         [Fernet(base64.urlsafe_b64encode(hashlib.sha256(CONTEXT + key.encode()).digest())) for key in keys]

@@ -41,6 +41,7 @@ def test_production_settings_pass_every_check():
     [
         ({"SECRET_KEY": None}, "SECRET_KEY is not set. Make one with"),
         ({"SECRET_KEY": "changeme"}, "SECRET_KEY is too easy to guess"),
+        ({"SECRETS_KEY": f"{PRODUCTION['SECRET_KEY']},changeme"}, "SECRETS_KEY is too easy to guess"),
         ({"DEBUG": "1"}, "DEBUG is on"),
         ({"DATABASE_URL": "mysql://somewhere/x"}, "DATABASE_URL is not the address of a PostgreSQL database"),
         ({"REDIS_URL": "localhost"}, "REDIS_URL is not the address of a Redis server"),
