@@ -26,6 +26,7 @@ EVERYDAY_VIEWS = (
     *("notifications.view_template", "notifications.view_signature", "notifications.view_message"),
     *("notifications.view_delivery", "notifications.view_submission", "notifications.view_hold"),
     *("notifications.view_frequencycap", "notifications.view_quiethours"),
+    *("notifications.view_brakerule", "notifications.view_brakepull", "notifications.view_alert"),
     *("campaigns.view_segment", "campaigns.view_campaign", "campaigns.view_variant"),
 )
 CUSTOMER_WORK = (
@@ -42,7 +43,7 @@ CAMPAIGN_WORK = (
     *("campaigns.add_campaign", "campaigns.change_campaign", "campaigns.delete_campaign"),
     *("campaigns.add_variant", "campaigns.change_variant", "campaigns.delete_variant"),
     *("campaigns.launch_campaign", "campaigns.pause_campaign", "campaigns.cancel_campaign"),
-    *("campaigns.test_campaign", "notifications.stop_sending"),
+    *("campaigns.test_campaign", "notifications.stop_sending", "notifications.resend_delivery"),
 )
 # Who holds one of these can reach many people or carry them out of the house: a password is not enough.
 GUARDED_BY_SECOND_FACTOR = ("campaigns.launch_campaign", "campaigns.test_campaign", "customers.export_customer")
@@ -75,6 +76,7 @@ ROLES = {
         (
             *EVERYDAY_VIEWS,
             *("notifications.view_provideraccount", "notifications.view_receipt", "notifications.view_heartbeat"),
+            *("notifications.view_alertchannel", "notifications.view_alertnotice", "notifications.view_sendingswitch"),
             *("auth.view_user", "auth.view_group", "axes.view_accessattempt"),
         ),
     ),
