@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns import reports
+from campaigns.services import approvals
 from config import second_factor
 from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
@@ -40,6 +41,7 @@ def points(request: HttpRequest, *, now: datetime) -> list[Point]:
         found += _messages(now)
     if user.has_perm("campaigns.view_campaign"):
         found += _campaigns(now)
+        found += _approvals()
     if user.has_perm("customers.view_spreadsheetimport"):
         found += _imports(now)
     if user.has_perm("notifications.view_signature"):
@@ -115,6 +117,14 @@ def _campaigns(now: datetime) -> list[Point]:
             reverse("admin:campaigns_campaign_change", args=[trouble.campaign.pk]),
         )
         for trouble in reports.troubles(since=now - LOOKS_BACK)
+    ]
+
+
+def _approvals() -> list[Point]:
+    """Scheduled campaigns whose text or signature a provider has taken back."""
+    return [
+        Point("bad", "approval", flag.words, reverse("admin:campaigns_campaign_live", args=[flag.campaign.pk]))
+        for flag in approvals.flagged()
     ]
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns.admin import review, waterfall
 from campaigns.choices import CampaignStatus
 from campaigns.models import Campaign
-from campaigns.services import campaigns, corrections, reviews
+from campaigns.services import approvals, campaigns, corrections, reviews
 from customers import clock
 from notifications import screening
 from notifications.admin import states
@@ -139,6 +139,7 @@ def _now(campaign: Campaign) -> dict[str, Any]:
         "seconds": SECONDS_WHILE_MOVING if is_moving else SECONDS_AFTERWARDS,
         "stopped_for": _stopped_for(campaign),
         "changed": reviews.changed_since(campaign) if campaign.status == CampaignStatus.SCHEDULED else [],
+        "taken_back": approvals.sentences_of(campaign),
         "latest_start": campaigns.latest_start(campaign) if campaign.scheduled_for else None,
     }
 

@@ -17,7 +17,7 @@ from campaigns.services import audiences
 from customers import clock
 from customers.models import Customer
 from notifications import quiet, rendering
-from notifications.services import estimates, gateways, messages
+from notifications.services import estimates, gateways, messages, registrations
 from notifications.services.estimates import Estimate
 
 # Above so many people the number has to be typed.
@@ -71,6 +71,7 @@ def review(campaign: Campaign, *, now: datetime) -> Review:
     variants = list(campaign.variants.select_related("template__signature"))
     if not variants:
         return found
+    _look_at_approvals(found, variants)
     _look_at_hours(found, campaign, variants[0], send_at)
     try:
         audience = audiences.people(campaign, now=now)
@@ -247,6 +248,14 @@ def _look_at_hours(found: Review, campaign: Campaign, variant: Variant, send_at:
         found.remarks.append(
             _("Quiet hours hold then: the first message goes out %(opening)s.") % {"opening": in_words(found.opens_at)}
         )
+
+
+def _look_at_approvals(found: Review, variants: list[Variant]) -> None:
+    """Tell what a provider has taken back although another account could send it."""
+    taken_back = registrations.trouble_for([variant.template_id for variant in variants])
+    for sentence in dict.fromkeys(sentence for said in taken_back.values() for sentence in said):
+        if not any(sentence in problem for problem in found.problems):
+            found.remarks.append(sentence)
 
 
 def _look_at_people(found: Review, campaign: Campaign) -> None:

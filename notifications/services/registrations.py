@@ -1,6 +1,6 @@
 """Registrations: which texts an account has approved, handing one in, and what was taken back."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -75,9 +75,9 @@ def why_not(template: Template) -> str:
     )
 
 
-def trouble_for(template_ids: Collection[int]) -> dict[int, list[str]]:
+def trouble_for(template_ids: Iterable[int]) -> dict[int, list[str]]:
     """What providers rejected or withdrew of templates and their signatures, as sentences with the reason."""
-    templates = list(Template.objects.filter(pk__in=template_ids).select_related("signature"))
+    templates = list(Template.objects.filter(pk__in=list(template_ids)).select_related("signature"))
     lost = Q(account__is_active=True, account__gateway__in=COMPOSING_GATEWAYS, status__in=LOST)
     texts = RegisteredText.objects.filter(lost, template__in=templates).select_related("account")
     signatures = RegisteredSignature.objects.filter(
