@@ -3,6 +3,7 @@
 from customers.msgid import _
 from notifications.providers.base import Outcome, unknown_code
 from notifications.providers.callbacks import RECEIPT_CODES
+from notifications.providers.closing import Closing
 from notifications.providers.verdicts import UNREADABLE, Verdict
 
 # Codes of ours, for receipts whose meaning only their description tells.
@@ -10,16 +11,15 @@ OPTED_OUT = "opted_out"
 BLACKLISTED = "blacklisted"
 NO_SUCH_NUMBER = "no_such_number"
 
-# Tencent Cloud says so of those who replied R, TD, T or N and of a carrier's list alike: both end marketing.
-OPTED_OUT_CODES = frozenset({"FailedOperation.PhoneNumberInBlacklist", OPTED_OUT})
-BLACKLISTED_CODES = OPTED_OUT_CODES | {BLACKLISTED}
-DEAD_NUMBER_CODES = frozenset(
-    {
-        "InvalidParameterValue.IncorrectPhoneNumber",
-        "FailedOperation.PhoneNumberParseFail",
-        NO_SUCH_NUMBER,
-    }
-)
+CLOSING_CODES = {
+    # Said of those who replied R, TD, T or N and of a carrier's list alike: both end marketing to the number.
+    "FailedOperation.PhoneNumberInBlacklist": Closing.OPTED_OUT,
+    OPTED_OUT: Closing.OPTED_OUT,
+    BLACKLISTED: Closing.OPTED_OUT,
+    "InvalidParameterValue.IncorrectPhoneNumber": Closing.DEAD,
+    "FailedOperation.PhoneNumberParseFail": Closing.DEAD,
+    NO_SUCH_NUMBER: Closing.DEAD,
+}
 
 # Nobody in the batch is to blame, and the next call would be answered the same.
 CAMPAIGN_WIDE = (

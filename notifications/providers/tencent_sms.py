@@ -21,13 +21,12 @@ from notifications.providers.base import (
 )
 from notifications.providers.callbacks import read_each
 from notifications.providers.generic_http import CONFLICT, FOREIGN, MISSING, by_key
+from notifications.providers.closing import Closing
 from notifications.providers.http import HttpClient
 from notifications.providers.json_values import plain_number, text_of
 from notifications.providers.tencent_api import LARGEST_CALL, TencentApi, TencentSettings
 from notifications.providers.tencent_codes import (
-    BLACKLISTED_CODES,
-    DEAD_NUMBER_CODES,
-    OPTED_OUT_CODES,
+    CLOSING_CODES,
     is_campaign_wide,
     is_of_one_number,
     is_of_the_text,
@@ -35,8 +34,6 @@ from notifications.providers.tencent_codes import (
 )
 from notifications.providers.tencent_registry import TencentRegistry
 from notifications.providers.verdicts import CONTRADICTION, UNREADABLE, Verdict, for_all
-
-__all__ = ["BLACKLISTED_CODES", "DEAD_NUMBER_CODES", "TencentSettings", "TencentSms"]
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +86,7 @@ class TencentSms(TencentRegistry):
     can_tell_not_found = False
     # What a callback is answered with; anything else is pushed twice more.
     acknowledgement = b'{"result":0,"errmsg":"OK"}'
-    dead_number_codes = DEAD_NUMBER_CODES
-    opted_out_codes = OPTED_OUT_CODES
-    blacklist_codes = BLACKLISTED_CODES - OPTED_OUT_CODES
+    closing_codes = CLOSING_CODES
 
     def __init__(
         self,
@@ -224,7 +219,7 @@ class TencentSms(TencentRegistry):
         earliest = now - 7 * DAY + 60
         called = [int(message.called_at.timestamp()) for message in messages]
         if max(called) < earliest:
-            return for_all(references, TOO_OLD), False
+            return [unknown(message, TOO_OLD) for message in messages], False
         # Their clock and ours differ by up to five minutes, or nothing would have been taken.
         since = max(min(min(called), now) - 600, earliest)
         rows, verdict = self._pull(
@@ -236,6 +231,8 @@ class TencentSms(TencentRegistry):
                 "Offset": 0,
             },
         )
+        if verdict is not None and is_of_one_number(verdict[1]):
+            return [unknown(message, verdict) for message in messages], False
         if verdict is not None:
             return for_all(references, (Outcome.UNKNOWN, *verdict[1:])), True
         reports, _problems = read_each(rows, tencent_rows.pulled_report)
@@ -319,12 +316,17 @@ def found_among(messages: Sequence[Asked], reports: Sequence[Report]) -> list[An
     for message in messages:
         report = unused.pop(message.provider_id or serial_of(message, unused, known), None)
         if report is None:
-            answers += for_all([message.reference], NO_RECEIPT)
+            answers.append(unknown(message, NO_RECEIPT))
             continue
         answer = Answer(message.reference, Outcome.TAKEN, report.provider_id, report.code, report.words)
         answer.delivered = report.delivered
         answers.append(answer)
     return answers
+
+
+def unknown(message: Asked, verdict: Verdict) -> Answer:
+    """That nothing is known of one message, though the question about it was answered."""
+    return Answer(message.reference, Outcome.UNKNOWN, "", *verdict[1:])
 
 
 def serial_of(message: Asked, unused: Mapping[str, Report], known: Collection[str]) -> str:

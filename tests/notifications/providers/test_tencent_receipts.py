@@ -7,7 +7,8 @@ import pytest
 from tencent_cast import MORNING, adapter_for, asked, outcomes, outgoing, send
 
 from notifications.providers.base import Outcome, Problem, Reply, Report
-from notifications.providers.tencent_sms import BLACKLISTED_CODES, DEAD_NUMBER_CODES, TencentSms
+from notifications.providers.closing import Closing
+from notifications.providers.tencent_sms import TencentSms
 from tests.gateways.tencent_texts import receipts_of, reply_of
 
 LI_NA, WANG_WEI = "13800000001", "13800000002"
@@ -63,9 +64,9 @@ def test_a_bad_receipt_says_why(tencent, provider, sent, error, description, cod
 
 
 def test_only_a_clear_word_closes_a_number():
-    assert {"no_such_number"} <= DEAD_NUMBER_CODES
-    assert {"opted_out", "blacklisted"} <= BLACKLISTED_CODES
-    assert "002" not in DEAD_NUMBER_CODES | BLACKLISTED_CODES
+    assert TencentSms.closing_codes["no_such_number"] is Closing.DEAD
+    assert TencentSms.closing_codes["opted_out"] is TencentSms.closing_codes["blacklisted"] is Closing.OPTED_OUT
+    assert "002" not in TencentSms.closing_codes
 
 
 def test_the_good_half_of_a_push_is_read(provider):
@@ -186,6 +187,8 @@ def test_without_a_receipt_a_message_is_never_called_not_found(tencent, provider
 
     assert provider.can_tell_not_found is False
     assert (answer.outcome, answer.code) == (Outcome.UNKNOWN, "no_receipt")
+    # It was answered: an account that is silent is left alone for a while.
+    assert not answer.is_for_all
 
 
 def test_without_the_help_of_support_a_doubtful_message_stays_unknown(tencent, provider, sent):
@@ -228,4 +231,12 @@ def test_a_question_that_fails_is_the_last_one_and_says_nothing_about_messages(t
         (Outcome.UNKNOWN, code),
         (Outcome.UNKNOWN, "not_asked"),
     ]
+    assert all(answer.is_for_all for answer in found)
     assert tencent.calls["PullSmsSendStatusByPhoneNumber"] == 1
+
+
+def test_a_number_that_tencent_does_not_know_stops_no_other_question(tencent, provider, sent):
+    (strange, known) = provider.query([asked("12345"), asked(WANG_WEI)])
+
+    assert (strange.outcome, strange.code) == (Outcome.UNKNOWN, "InvalidParameterValue.IncorrectPhoneNumber")
+    assert known.outcome is Outcome.TAKEN

@@ -7,10 +7,11 @@ from scripted_server import QUICK, answer_json, http
 from tencent_cast import TEMPLATE, adapter_for, outcomes, outgoing, people, send
 
 from notifications.providers.base import Answer, Outcome, RegisteredText
+from notifications.providers.closing import Closing
 from notifications.providers.http import Limits
 from notifications.providers.tencent_api import TencentSettings
 from notifications.providers.tencent_codes import CODES
-from notifications.providers.tencent_sms import BLACKLISTED_CODES, DEAD_NUMBER_CODES, TencentSms
+from notifications.providers.tencent_sms import TencentSms
 from tests.gateways.tencent import APP_ID, KEY_ID, SECRET, Tencent
 
 LI_NA, WANG_WEI, ZHANG_MIN = "13800000001", "13800000002", "13800000003"
@@ -196,12 +197,11 @@ def test_an_unknown_code_is_named_and_falls_into_its_family(tencent, provider, c
     assert (answer.outcome, answer.code, answer.words) == (outcome, code, f"unknown code {code}: {code}")
 
 
-def test_codes_that_close_a_number_are_refusals_of_it(tencent, provider):
-    closing = (BLACKLISTED_CODES | DEAD_NUMBER_CODES) & set(CODES)
+def test_codes_that_close_a_number_are_refusals_of_it():
+    refusals = {code: Outcome.REFUSED_NUMBER for code in TencentSms.closing_codes if code in CODES}
 
-    assert "FailedOperation.PhoneNumberInBlacklist" in BLACKLISTED_CODES
-    assert {CODES[code][0] for code in closing} == {Outcome.REFUSED_NUMBER}
-    assert not BLACKLISTED_CODES & DEAD_NUMBER_CODES
+    assert refusals == {code: CODES[code][0] for code in refusals}
+    assert TencentSms.closing_codes["FailedOperation.PhoneNumberInBlacklist"] is Closing.OPTED_OUT
 
 
 def test_a_limit_of_one_number_puts_off_that_number_alone(tencent, provider):
