@@ -23,10 +23,11 @@ def troubles(*, since: datetime, at_most: int = 5) -> list[Trouble]:
     troubled = Campaign.objects.filter(
         Q(status=CampaignStatus.MISSED, finished_at__gte=since) | Q(status=CampaignStatus.SCHEDULED) & ~Q(problem={})
     ).order_by("-scheduled_for")
-    return [Trouble(campaign, _sentence(campaign)) for campaign in troubled[:at_most]]
+    return [Trouble(campaign, sentence(campaign)) for campaign in troubled[:at_most]]
 
 
-def _sentence(campaign: Campaign) -> str:
+def sentence(campaign: Campaign) -> str:
+    """Why a campaign needs somebody, in the reader's language."""
     words = {"name": campaign.name, "why": campaign.problem_in_words}
     if campaign.status == CampaignStatus.MISSED:
         return _("“%(name)s” missed its time. %(why)s") % words

@@ -1,8 +1,8 @@
 """Typed reading of the environment; a missing or wrong value is told with its name and a hint."""
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
@@ -10,6 +10,18 @@ from environs import Env, EnvError
 _env = Env()
 # Told apart from None, which is a default like any other.
 REQUIRED: Any = object()
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+class MailServer(NamedTuple):
+    """Where e-mail is handed over; no host means nowhere."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    uses_tls: bool = False
+    uses_ssl: bool = False
 
 
 def text(name: str, *, default: Any = REQUIRED, hint: str = "") -> str:
@@ -62,6 +74,30 @@ def database(name: str, *, hint: str = "Write it as postgresql://user:password@h
     if parsed.get("ENGINE") != "django.db.backends.postgresql":
         raise wrong(name, "is not the address of a PostgreSQL database", hint)
     return parsed
+
+
+def mail_server(
+    name: str, *, hint: str = "Write it as smtps://user:password@mail.example.com, or smtp+tls:// for STARTTLS."
+) -> MailServer:
+    """The address of a mail server; smtps:// speaks TLS from the start (465), smtp+tls:// after STARTTLS (587)."""
+    value = text(name, default="")
+    if not value:
+        return MailServer()
+    parts = urlsplit(value)
+    try:
+        port = parts.port or MAIL_PORTS[parts.scheme]
+    except (KeyError, ValueError):
+        raise wrong(name, "is not the address of a mail server", hint) from None
+    if not parts.hostname or parts.path.strip("/"):
+        raise wrong(name, "is not the address of a mail server", hint)
+    return MailServer(
+        parts.hostname,
+        port,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        uses_tls=parts.scheme == "smtp+tls",
+        uses_ssl=parts.scheme == "smtps",
+    )
 
 
 def wrong(name: str, problem: str, hint: str) -> ImproperlyConfigured:

@@ -25,6 +25,8 @@ RULES = [
     (_("Quiet hours"), "bedtime", "notifications.QuietHours"),
     (_("Signatures"), "approval", "notifications.Signature"),
     (_("Provider accounts"), "cell_tower", "notifications.ProviderAccount"),
+    (_("Alerts"), "notifications_active", "notifications.Alert"),
+    (_("Alert channels"), "forward_to_inbox", "notifications.AlertChannel"),
     (_("Staff"), "badge", "auth.User"),
     (_("Roles"), "admin_panel_settings", "auth.Group"),
     (_("Locked sign-ins"), "lock_person", "axes.AccessAttempt"),
@@ -37,6 +39,8 @@ def sidebar(request: HttpRequest) -> list[dict]:
     settings = _entries(request, RULES)
     if request.user.has_perm("notifications.view_provideraccount"):
         settings.append({"title": _("System status"), "icon": "monitor_heart", "link": reverse("system_status")})
+    if request.user.has_perm("notifications.view_brakerule"):
+        settings.insert(0, {"title": _("Automatic brake"), "icon": "front_hand", "link": reverse("brake")})
     groups = [
         {"items": [overview]},
         {"title": _("Customers"), "items": _entries(request, CUSTOMERS)},

@@ -28,6 +28,11 @@ def scheduler() -> Program:
     return Program("scheduler", [*MANAGE, "rqcron", "config.cron", "--logging-level", "WARNING"], ROOT)
 
 
+def watch() -> Program:
+    """The one that tells staff when the others fail."""
+    return Program("watch", [*MANAGE, "watch"], ROOT)
+
+
 def gateway(port: int, directory: Path) -> Program:
     """The sandbox gateway, with its ledger in a directory."""
     command = ["-m", "config.sandbox_gateway", "--port", str(port), "--directory", str(directory)]

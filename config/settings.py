@@ -219,6 +219,15 @@ CALLBACK_DAYS = env.number(
 )  # So long a provider's callbacks are kept as they came.
 SANDBOX_GATEWAY_URL = env.text("SANDBOX_GATEWAY_URL", default="")
 
+# E-mail to staff -----------------------------------------------------------------------------
+_mail = env.mail_server("EMAIL_URL")
+EMAIL_IS_SET = bool(_mail.host)
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.uses_ssl, _mail.uses_tls
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", default=ADMIN_EMAIL or "hongyan@localhost")
+
 # Language, zone ------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", _("Chinese")), ("en", _("English"))]

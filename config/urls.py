@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config import health, second_factor, stopping, system_status
+from config import brake, health, second_factor, stopping, system_status
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/status/", admin.site.admin_view(system_status.show), name="system_status"),
+    path("admin/brake/", admin.site.admin_view(brake.show), name="brake"),
     path("admin/stop/", admin.site.admin_view(stopping.show), name="stop_sending"),
     path("admin/stop/everything/", admin.site.admin_view(stopping.stop_everything), name="stop_everything"),
     path("admin/stop/resume/", admin.site.admin_view(stopping.resume), name="resume_sending"),

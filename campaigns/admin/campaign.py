@@ -57,7 +57,16 @@ class CampaignAdmin(ModelAdmin):
         (None, {"fields": ["name", ("segment", "channel"), "version"]}),
         (
             gettext_lazy("Sending time"),
-            {"fields": ["timing", "planned_for", "holiday", "holiday_time", ("valid_hours", "cap_policy")]},
+            {
+                "fields": [
+                    "timing",
+                    "planned_for",
+                    "holiday",
+                    "holiday_time",
+                    ("valid_hours", "cap_policy"),
+                    "has_canary",
+                ]
+            },
         ),
     ]
 

@@ -40,6 +40,7 @@ class CampaignForm(forms.ModelForm):
             "holiday",
             "holiday_time",
             "valid_hours",
+            "has_canary",
         ]
 
     def __init__(self, *args, **kwargs):
@@ -74,6 +75,9 @@ class CampaignForm(forms.ModelForm):
             initial=12,
             widget=UnfoldAdminIntegerFieldWidget(attrs={"min": 1, "max": 720}),
             help_text=_("Whoever cannot be written to within these hours is left out: a greeting is never late."),
+        )
+        self.fields["has_canary"].help_text = _(
+            "The rest waits for the receipts of a small first part, and is not sent if too few of it arrive."
         )
         self.fields["cap_policy"].help_text = _(
             "Customers who have had enough messages lately are left out, or wait as long as the campaign may go out."

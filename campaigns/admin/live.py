@@ -13,12 +13,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns.admin import review, waterfall
-from campaigns.choices import CampaignStatus
+from campaigns.choices import CampaignStatus, Timing
 from campaigns.models import Campaign
 from campaigns.services import approvals, campaigns, corrections, reviews
 from customers import clock
 from notifications import screening
 from notifications.admin import states
+from notifications.services import brakes
 from notifications.services.progress import Progress, progress
 
 MOVING = (CampaignStatus.SCHEDULED, CampaignStatus.RUNNING)
@@ -57,6 +58,7 @@ def pause(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpResp
     campaign = review.find(admin, request, campaign_id, "campaigns.pause_campaign")
     try:
         campaigns.pause(campaign, now=clock.now())
+        admin.log_change(request, campaign, _("Paused."))
         messages.success(request, _("Paused. What a worker has in hand still leaves; nothing more is handed over."))
     except campaigns.CannotPause as refusal:
         messages.error(request, str(refusal))
@@ -69,6 +71,7 @@ def resume(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRes
     campaign = review.find(admin, request, campaign_id, "campaigns.pause_campaign")
     try:
         campaigns.resume(campaign)
+        admin.log_change(request, campaign, _("Resumed."))
         messages.success(request, _("The campaign goes on."))
     except campaigns.CannotResume as refusal:
         messages.error(request, str(refusal))
@@ -84,6 +87,7 @@ def cancel(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRes
     except campaigns.CannotCancel as refusal:
         messages.error(request, str(refusal))
         return redirect("admin:campaigns_campaign_live", campaign.pk)
+    admin.log_change(request, campaign, _("Canceled."))
     words = [_("Canceled.")]
     if result.canceled:
         spared = ngettext("%(count)s person is spared.", "%(count)s people are spared.", result.canceled)
@@ -97,6 +101,24 @@ def cancel(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRes
         words.append(gone % {"count": f"{result.handed_over:,}"})
     messages.success(request, " ".join(words))
     return redirect("admin:campaigns_campaign_live", campaign.pk)
+
+
+@require_POST
+def reopen(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpResponse:
+    """Give a campaign that missed its time another chance: now, or at another hour."""
+    campaign = review.find(admin, request, campaign_id, "campaigns.launch_campaign", "campaigns.change_campaign")
+    is_for_now = request.POST.get("when") == Timing.NOW
+    try:
+        campaigns.reopen(campaign, timing=Timing.NOW if is_for_now else Timing.AT)
+    except campaigns.CannotReopen as refusal:
+        messages.error(request, str(refusal))
+        return redirect("admin:campaigns_campaign_live", campaign.pk)
+    admin.log_change(request, campaign, _("Reopened after it had missed its time."))
+    if is_for_now:
+        messages.success(request, _("Look at today's numbers once more, then start it."))
+        return redirect("admin:campaigns_campaign_review", campaign.pk)
+    messages.success(request, _("Choose another date and time."))
+    return redirect("admin:campaigns_campaign_change", campaign.pk)
 
 
 @require_POST
@@ -116,6 +138,7 @@ def correct(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRe
 
 VIEWS = [
     ("correct/", "correct", correct),
+    ("reopen/", "reopen", reopen),
     ("live/", "live", show),
     ("live/now/", "live_now", fragment),
     ("pause/", "pause", pause),
@@ -138,6 +161,7 @@ def _now(campaign: Campaign) -> dict[str, Any]:
         "is_moving": is_moving,
         "seconds": SECONDS_WHILE_MOVING if is_moving else SECONDS_AFTERWARDS,
         "stopped_for": _stopped_for(campaign),
+        "brake": brakes.latest_pull(message_ids) if campaign.is_paused else None,
         "changed": reviews.changed_since(campaign) if campaign.status == CampaignStatus.SCHEDULED else [],
         "taken_back": approvals.sentences_of(campaign),
         "latest_start": campaigns.latest_start(campaign) if campaign.scheduled_for else None,

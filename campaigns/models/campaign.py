@@ -72,9 +72,23 @@ class CampaignQuerySet(models.QuerySet):
             status=CampaignStatus.MISSED, finished_at=now, problem=problem, version=F("version") + 1
         )
 
+    def reopen(self, *, timing):
+        """Missed → draft, for another hour."""
+        return self.filter(status=CampaignStatus.MISSED).update(
+            status=CampaignStatus.DRAFT,
+            timing=timing,
+            planned_for=None,
+            scheduled_for=None,
+            scheduled_by=None,
+            finished_at=None,
+            estimate=None,
+            problem={},
+            version=F("version") + 1,
+        )
+
     def cancel(self, now, *, by):
-        """Draft, scheduled or running → canceled."""
-        return self.filter(status__in=[CampaignStatus.DRAFT, CampaignStatus.SCHEDULED, CampaignStatus.RUNNING]).update(
+        """Draft, scheduled, running or missed → canceled."""
+        return self.exclude(status__in=[CampaignStatus.FINISHED, CampaignStatus.CANCELED]).update(
             status=CampaignStatus.CANCELED, finished_at=now, canceled_by=by, version=F("version") + 1
         )
 
@@ -84,8 +98,10 @@ class Campaign(models.Model):
     A segment, one or more variants, and a time.
 
         draft ◀──▶ scheduled ──▶ running ──▶ finished
-          │            │ └─▶ missed  │
-          └────────────┴──▶ canceled ┘
+          │ ▲          │             │
+          │ └─ missed ◀┤             │
+          │      │     │             │
+          └──────┴─────┴─▶ canceled ◀┘
 
     `estimate` is what staff saw and confirmed when they scheduled it; `problem` holds, for each
     language, the sentence that says why it did not start.

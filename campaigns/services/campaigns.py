@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from campaigns import segmentation
-from campaigns.choices import CampaignStatus
+from campaigns.choices import CampaignStatus, Timing
 from campaigns.models import Campaign, Variant
 from campaigns.services import audiences, reviews
 from campaigns.services.reviews import CannotSchedule
 from customers import clock
 from notifications.choices import DeliveryStatus
-from notifications.services import deliveries, gateways, messages, switch
+from notifications.services import canaries, deliveries, gateways, messages, switch
 from notifications.services.messages import CancelResult
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,10 @@ DRIFT_IN_PEOPLE = 10
 
 class CannotUnschedule(Exception):
     """The campaign cannot go back to a draft; the text says why."""
+
+
+class CannotReopen(Exception):
+    """The campaign did not miss its time; the text says what it is instead."""
 
 
 class CannotLaunch(Exception):
@@ -91,6 +95,16 @@ def unschedule(campaign: Campaign) -> None:
         raise CannotUnschedule(
             _("The campaign is not waiting any more: it is “%(status)s”.") % {"status": _status(campaign)}
         )
+
+
+def reopen(campaign: Campaign, *, timing: Timing) -> None:
+    """
+    Make a campaign that missed its time a draft again, for now or for another hour. Raises CannotReopen.
+
+    A draft and no start: hours later the audience is another one, and somebody has to see the new numbers.
+    """
+    if not Campaign.objects.filter(pk=campaign.pk).reopen(timing=timing):
+        raise CannotReopen(_("The campaign did not miss its time: it is “%s”.") % _status(campaign))
 
 
 def launch(campaign_id: int, *, now: datetime) -> dict[str, int]:
@@ -206,6 +220,7 @@ def copy(campaign: Campaign, *, name: str, by) -> Campaign:
         holiday=campaign.holiday,
         holiday_time=campaign.holiday_time,
         valid_hours=campaign.valid_hours,
+        has_canary=campaign.has_canary,
         created_by=by,
     )
     Variant.objects.bulk_create(
@@ -242,6 +257,8 @@ def _plan(campaign: Campaign, now: datetime) -> dict[str, int]:
         Variant.objects.filter(pk=variant.pk).update(message=message)
         for state, count in deliveries.plan(message, part, occasion=occasion, now=now).items():
             counts[state] = counts.get(state, 0) + count
+        if campaign.has_canary:
+            canaries.begin(message)
     if not counts.get(DeliveryStatus.QUEUED):
         Campaign.objects.filter(pk=campaign.pk).update(problem=_in_every_language(_nobody))
     return counts

@@ -1,5 +1,14 @@
 """The pages of the notifications app, in the order of the menu."""
 
-from notifications.admin import customer_filters, delivery, message, policy, provider_account, signature, template
+from notifications.admin import (
+    alert,
+    customer_filters,
+    delivery,
+    message,
+    policy,
+    provider_account,
+    signature,
+    template,
+)
 
-__all__ = ["customer_filters", "delivery", "message", "policy", "provider_account", "signature", "template"]
+__all__ = ["alert", "customer_filters", "delivery", "message", "policy", "provider_account", "signature", "template"]

@@ -111,6 +111,8 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
     def pause(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Stop what has not been handed over."""
         changed = messages.pause([number_in(object_id)], now=clock.now(), reason=_("Paused by %s") % request.user)
+        if changed:
+            self.log_change(request, Message.objects.get(pk=object_id), _("Paused."))
         said = _("Paused. Nothing more is handed over.") if changed else _("This message was not going out any more.")
         return done(request, self._page(object_id), said=said)
 
@@ -128,6 +130,8 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
     def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Let the message go on."""
         changed = messages.resume([number_in(object_id)])
+        if changed:
+            self.log_change(request, Message.objects.get(pk=object_id), _("Resumed."))
         said = _("The message goes on.") if changed else _("This message was not paused.")
         return done(request, self._page(object_id), said=said)
 

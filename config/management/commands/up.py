@@ -26,7 +26,7 @@ WORKERS = {"urgent": "urgent", "bulk-1": "bulk", "bulk-2": "bulk", "default": "d
 class Command(BaseCommand):
     """Prepare, serve until a signal, stop everything."""
 
-    help = "Prepares the database, then runs web, workers, scheduler and sandbox gateway until Ctrl-C."
+    help = "Prepares the database, then runs web, workers, scheduler, watch and sandbox gateway until Ctrl-C."
 
     def handle(self, **options) -> None:
         """Run; the clone's own servers are stopped at the end, however it came."""
@@ -119,6 +119,7 @@ def _programs(web_socket: int, *, gateway_port: int) -> list[Program]:
         programs.web(web_socket),
         *(programs.worker(name, queue) for name, queue in WORKERS.items()),
         programs.scheduler(),
+        programs.watch(),
     ]
 
 
