@@ -30,6 +30,11 @@ ACKNOWLEDGEMENT = b'{"code": "ok"}'
 
 TOO_MANY = _("The callback holds more than 5,000 items. The first 5,000 were read.")
 
+KEEP = """
+INSERT INTO notifications_receipt (account_id, kind, body, fingerprint, received_at, look_after, tries, problem)
+VALUES (%s, %s, %s, %s, %s, %s, 0, '') ON CONFLICT (account_id, fingerprint) DO NOTHING
+"""
+
 
 @dataclass
 class Contents:
@@ -59,12 +64,10 @@ def acknowledgement(account: ProviderAccount) -> bytes:
 
 def store(account: ProviderAccount, body: bytes, *, kind: CallbackKind, now: datetime) -> bool:
     """Keep a callback as it came; False when the provider has sent it before."""
-    _callback, is_new = Receipt.objects.get_or_create(
-        account=account,
-        fingerprint=hashlib.sha256(body).digest(),
-        defaults={"kind": kind, "body": body, "received_at": now, "look_after": now},
-    )
-    return is_new
+    with connection.cursor() as cursor:
+        # One statement: a provider waits for it.
+        cursor.execute(KEEP, [account.pk, kind.value, body, hashlib.sha256(body).digest(), now, now])
+        return cursor.rowcount == 1
 
 
 def take(kind: CallbackKind, *, now: datetime) -> list[Contents]:
@@ -107,17 +110,28 @@ def read(callback: Receipt, provider: Provider) -> Contents:
     )
 
 
-def conclude(contents: Contents, *, problem: str, now: datetime) -> None:
-    """Note that a callback has been understood as far as it ever will."""
-    callback = contents.callback
-    Receipt.objects.filter(pk=callback.pk).update(tries=callback.tries + 1, applied_at=now, problem=problem[:200])
+def conclude(understood: Sequence[tuple[Contents, str]], *, now: datetime) -> None:
+    """Note that callbacks have been understood as far as they ever will, each with a problem, '' for none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE notifications_receipt callback SET tries = tries + 1, applied_at = %s, problem = read.problem"
+            " FROM unnest(%s::bigint[], %s::text[]) AS read(id, problem) WHERE callback.id = read.id",
+            [
+                now,
+                [contents.callback.pk for contents, _problem in understood],
+                [words[:200] for _, words in understood],
+            ],
+        )
 
 
-def postpone(contents: Contents, *, now: datetime) -> None:
-    """Look at a callback again later, each time after a longer pause."""
-    callback = contents.callback
-    pause = min(PAUSE * 2**callback.tries, LONGEST_PAUSE)
-    Receipt.objects.filter(pk=callback.pk).update(tries=callback.tries + 1, look_after=now + pause)
+def postpone(too_early: Sequence[Contents], *, now: datetime) -> None:
+    """Look at callbacks again later, each time after a longer pause."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE notifications_receipt SET tries = tries + 1, look_after = %s + least(%s * 2 ^ tries, %s)"
+            " WHERE id = ANY(%s)",
+            [now, PAUSE, LONGEST_PAUSE, [contents.callback.pk for contents in too_early]],
+        )
 
 
 def purge(*, now: datetime) -> int:

@@ -112,14 +112,17 @@ def _apply(cursor, account: ProviderAccount, waiting: Sequence[Contents], now: d
     delivered, undelivered, closed, counted = cursor.fetchone()
     matches = {callback: (matched, early) for callback, matched, early in counted or []}
     total: Counter = Counter()
+    understood, too_early = [], []
     for contents in waiting:
         matched, early = matches.get(contents.callback.pk, (0, 0))
         foreign = max(0, len(contents.reports) - matched)
         total.update(too_early=early, repeated=matched - early, foreign=foreign, problems=len(contents.problems))
         if early and now - contents.callback.received_at < PATIENCE:
-            callbacks.postpone(contents, now=now)
+            too_early.append(contents)
         else:
-            callbacks.conclude(contents, problem=_problem(contents, is_foreign=foreign > 0), now=now)
+            understood.append((contents, _problem(contents, is_foreign=foreign > 0)))
+    callbacks.conclude(understood, now=now)
+    callbacks.postpone(too_early, now=now)
     total.update(delivered=delivered, undelivered=undelivered, repeated=-delivered - undelivered)
     write_back.close(account.channel, [(number, code) for number, code in closed or []], codes, now=now)
     return total

@@ -54,9 +54,8 @@ def apply(*, now: datetime) -> Counter:
         words = _further_words() if waiting else {}
         for contents in waiting:
             total += _keep(contents, words, now)
-            problem = contents.problems[0].words if contents.problems else ""
-            callbacks.conclude(contents, problem=problem, now=now)
             total["problems"] += len(contents.problems)
+        callbacks.conclude([(one, one.problems[0].words if one.problems else "") for one in waiting], now=now)
     return +total
 
 
