@@ -13,7 +13,7 @@ from notifications.providers.base import RegisteredText as Call
 from notifications.providers.base import RegistrationStatus
 from notifications.services import messages, registration_states, registrations
 from notifications.services.registrations import CannotRegister
-from tests import cast
+from tests import cast, registered
 from tests.gateways import aliyun as aliyun_server
 from tests.gateways import tencent as tencent_server
 
@@ -33,14 +33,7 @@ def aliyun(tmp_path, settings):
 @pytest.fixture
 def account(aliyun):
     """The shop's account there."""
-    return ProviderAccount.objects.create(
-        name="阿里云",
-        gateway=GatewayKind.ALIYUN_SMS,
-        url=aliyun.url,
-        key_id=aliyun_server.KEY_ID,
-        encrypted_secret=secrets.encrypt(aliyun_server.KEY_SECRET),
-        callback_token="token-aliyun",
-    )
+    return registered.account_at(aliyun)
 
 
 @pytest.fixture
