@@ -21,7 +21,6 @@ from notifications.providers.base import (
 )
 from notifications.providers.callbacks import read_each
 from notifications.providers.generic_http import CONFLICT, FOREIGN, MISSING, by_key
-from notifications.providers.closing import Closing
 from notifications.providers.http import HttpClient
 from notifications.providers.json_values import plain_number, text_of
 from notifications.providers.tencent_api import LARGEST_CALL, TencentApi, TencentSettings
