@@ -19,6 +19,7 @@ from campaigns.services import approvals, campaigns, corrections, reviews
 from customers import clock
 from notifications import screening
 from notifications.admin import states
+from notifications.models import Message
 from notifications.services import brakes
 from notifications.services.progress import Progress, progress
 
@@ -157,6 +158,9 @@ def _now(campaign: Campaign) -> dict[str, Any]:
         "progress": found,
         "parts": _parts(found, message_ids),
         "skipped": _skipped(found, message_ids),
+        "unreached": sum(found.count(state) for state in ("undelivered", "failed", "unknown")),
+        "agains": Message.objects.filter(again_of__in=message_ids).order_by("pk"),
+        "message_list": ",".join(map(str, message_ids)),
         "handed_over": sum(found.count(state) for state in ("sent", "delivered", "undelivered", "unknown", "sending")),
         "is_moving": is_moving,
         "seconds": SECONDS_WHILE_MOVING if is_moving else SECONDS_AFTERWARDS,

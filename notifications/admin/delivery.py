@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -12,14 +13,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from customers.admin.large_list import LargeChangeList, LargeListMixin
 from customers.models import Customer
 from notifications import screening
-from notifications.admin import customer_deliveries, sent_text, states
+from notifications.admin import customer_deliveries, resending, sent_text, states
+from notifications.admin.dialogs import number_in
 from notifications.admin.filters import MessageFilter, ReasonFilter, StateFilter
 from notifications.models import Delivery, FrequencyCap
+from notifications.services.resending import STATUSES
 
 # A longer name is no name; a shop of a million customers has fewer than this of one surname and a letter.
 LONGEST_SEARCH = 60
@@ -50,6 +53,7 @@ class DeliveryAdmin(LargeListMixin, ModelAdmin):
     fields = ["evidence"]
     readonly_fields = ["evidence"]
     actions = None
+    actions_detail = ["send_again"]
 
     def has_add_permission(self, request):
         """The engine writes deliveries."""
@@ -62,6 +66,22 @@ class DeliveryAdmin(LargeListMixin, ModelAdmin):
     def has_delete_permission(self, request, obj=None):
         """Evidence stays."""
         return False
+
+    def has_resend_permission(self, request: HttpRequest, object_id=None) -> bool:
+        """Whether this person may send again what did not arrive."""
+        return request.user.has_perm(resending.RESEND)
+
+    def get_actions_detail(self, request, object_id):
+        """Send again what did not arrive."""
+        delivery = self.get_object(request, str(object_id))
+        if delivery is None or delivery.status not in STATUSES or delivery.customer_id is None:
+            return []
+        return super().get_actions_detail(request, object_id)
+
+    @action(description=gettext_lazy("Send again …"), icon="replay", permissions=["resend"])
+    def send_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Go to the page that shows what that would do."""
+        return redirect(resending.address_of(delivery=number_in(object_id)))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Deliveries with the state that is shown."""
@@ -110,7 +130,12 @@ class DeliveryAdmin(LargeListMixin, ModelAdmin):
             self.admin_site.admin_view(self.of_customer),
             name="notifications_customer_deliveries",
         )
-        return [panel, *super().get_urls()]
+        again = path("resend/", self.admin_site.admin_view(self.resend), name="notifications_delivery_resend")
+        return [panel, again, *super().get_urls()]
+
+    def resend(self, request: HttpRequest) -> HttpResponse:
+        """What sending again would do, and the act."""
+        return resending.view(request, self)
 
     def of_customer(self, request: HttpRequest, customer_id: int) -> HttpResponse:
         """Every message of one customer, for a place in the customer's page."""
@@ -170,5 +195,11 @@ class DeliveryAdmin(LargeListMixin, ModelAdmin):
                 "rule": FrequencyCap.objects.filter(pk=rule_id).first(),
                 "address": states.masked(delivery.address, delivery.message.channel),
                 "text": sent_text.of(delivery),
+                "earlier": Delivery.objects.filter(
+                    message__agains=delivery.message_id, customer_id=delivery.customer_id
+                ).first(),
+                "later": Delivery.objects.filter(
+                    message__again_of=delivery.message_id, customer_id=delivery.customer_id
+                ),
             },
         )

@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
@@ -16,11 +17,12 @@ from unfold.forms import BaseDialogForm
 
 from customers import clock
 from customers.admin.large_list import LargeListMixin
-from notifications.admin import states
+from notifications.admin import resending, states
 from notifications.admin.dialogs import ask, done, number_in
 from notifications.choices import DeliveryStatus
 from notifications.models import DeliveryTally, Message
 from notifications.services import messages
+from notifications.services.resending import STATUSES
 
 
 class CountingDialog(BaseDialogForm):
@@ -67,7 +69,7 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
     fields = ["story"]
     readonly_fields = ["story"]
     actions = None
-    actions_detail = ["pause", "resume"]
+    actions_detail = ["pause", "resume", "send_again"]
 
     def has_add_permission(self, request):
         """Campaigns make messages."""
@@ -88,12 +90,22 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
         )
 
     def get_actions_detail(self, request, object_id):
-        """Pause what may send, resume what is paused."""
+        """Pause what may send, resume what is paused, send again what did not arrive."""
         message = self.get_object(request, object_id)
         if message is None or message.canceled_at:
             return []
-        wanted = "resume" if message.paused_at else "pause"
+        unreached = sums_of([message.pk]).get(message.pk, {}).keys() & set(STATUSES)
+        wanted = ("resume" if message.paused_at else "pause", *(["send_again"] if unreached else []))
         return [one for one in super().get_actions_detail(request, object_id) if one.action_name.endswith(wanted)]
+
+    def has_resend_permission(self, request: HttpRequest, object_id=None) -> bool:
+        """Whether this person may send again what did not arrive."""
+        return request.user.has_perm(resending.RESEND)
+
+    @action(description=gettext_lazy("Send again …"), icon="replay", permissions=["resend"])
+    def send_again(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Go to the page that shows what that would do."""
+        return redirect(resending.address_of(message=number_in(object_id)))
 
     @action(
         description=gettext_lazy("Pause"),

@@ -5,14 +5,16 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
+from django.urls import reverse
 
 from customers import clock
 from customers.choices import Purpose
 from customers.models import ClockOffset, Consent, Customer
 from notifications.models import Delivery, FrequencyCap, Message
 from notifications.services import deliveries, messages, reconciling, resending, sending
-from tests import cast
+from tests import cast, staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -214,3 +216,85 @@ def test_what_a_person_sent_again_is_not_queued_again_by_itself(account, gateway
 
 def clock_offset() -> timedelta:
     return ClockOffset.objects.get().offset
+
+
+RESEND = "admin:notifications_delivery_resend"
+
+
+def test_the_page_shows_the_numbers_and_a_click_sends_it_again(greeting, gateway, empty_queue):
+    client = staff.signed_in("marketer")
+    client.get(reverse("admin:notifications_message_change", args=[greeting.pk]))
+
+    page = client.get(reverse(RESEND), {"message": greeting.pk})
+    answer = client.post(
+        f"{reverse(RESEND)}?message={greeting.pk}",
+        {"chosen": "1", "state": UNREACHED, "seen": page.context["offer"].chosen},
+        follow=True,
+    )
+    drain()
+
+    assert "Send again to 5 people" in page.text
+    assert "may reach them twice" not in page.text
+    twin = Message.objects.get(again_of=greeting)
+    assert answer.redirect_chain[-1][0] == reverse("admin:notifications_message_change", args=[twin.pk])
+    assert "Planned again for 5 people" in answer.text
+    assert twin.created_by.username == "marketer"
+    assert set(twin.deliveries.values_list("status", flat=True)) == {"sent"}
+    entry = LogEntry.objects.get()
+    assert entry.object_id == str(greeting.pk)
+    assert "Sent again to 5 people" in entry.change_message
+
+
+def test_the_page_warns_that_an_unknown_one_may_reach_them_twice(greeting, gateway):
+    client = staff.signed_in("marketer")
+
+    page = client.get(reverse(RESEND), {"message": greeting.pk, "chosen": "1", "state": "unknown"})
+
+    assert "may reach them twice" in page.text
+    assert "Send again to 1 person" in page.text
+
+
+def test_a_second_click_on_the_page_says_that_nobody_is_left(greeting, gateway, empty_queue):
+    client = staff.signed_in("owner")
+    form = {"chosen": "1", "state": UNREACHED, "seen": 5}
+    address = f"{reverse(RESEND)}?message={greeting.pk}"
+    client.post(address, form)
+
+    answer = client.post(address, form, follow=True)
+
+    assert "Nobody is left" in answer.text
+    assert Message.objects.count() == 2
+
+
+def test_a_delivery_leads_to_its_second_try_and_back(greeting, gateway, empty_queue):
+    client = staff.signed_in("owner")
+    first = Delivery.objects.filter(status="undelivered").first()
+    own_page = reverse("admin:notifications_delivery_change", args=[first.pk])
+
+    offered_on_page = "Send again …" in client.get(own_page).text
+    page = client.get(reverse(RESEND), {"delivery": first.pk})
+    client.post(f"{reverse(RESEND)}?delivery={first.pk}", {"seen": page.context["offer"].chosen})
+
+    assert offered_on_page
+    second = Delivery.objects.get(message__again_of=greeting)
+    assert second.customer_id == first.customer_id
+    second_page = reverse("admin:notifications_delivery_change", args=[second.pk])
+    assert second_page in client.get(own_page).text
+    assert own_page in client.get(second_page).text
+
+
+@pytest.mark.parametrize("role", ["clerk", "auditor"])
+def test_who_may_not_start_campaigns_may_not_send_again(greeting, gateway, role):
+    client = staff.signed_in(role)
+
+    assert client.get(reverse(RESEND), {"message": greeting.pk}).status_code == 403
+    assert client.post(f"{reverse(RESEND)}?message={greeting.pk}", {"seen": 5}).status_code == 403
+    delivery = Delivery.objects.filter(status="failed").first()
+    assert "Send again" not in client.get(reverse("admin:notifications_delivery_change", args=[delivery.pk])).text
+
+
+@pytest.mark.parametrize(
+    "question", ["", "?message=", "?message=x,99999999", "?delivery=1;drop", f"?message={'9' * 40}"]
+)
+def test_an_address_without_a_message_is_not_found(account, gateway, question):
+    assert staff.signed_in("owner").get(reverse(RESEND) + question).status_code == 404
