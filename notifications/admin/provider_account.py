@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from customers.choices import Channel
 from customers.models import ClockOffset
 from notifications import secrets
+from notifications.admin import registered
 from notifications.admin.dialogs import ask, done, number_in
 from notifications.models import ProviderAccount
 from notifications.providers.base import spoken
@@ -123,6 +124,7 @@ class ProviderAccountAdmin(ModelAdmin):
 
     form = ProviderAccountForm
     list_display = ["shown_name", "channel", "condition", "shown_price", "batch_size"]
+    change_form_outer_after_template = "admin/notifications/provideraccount/registered.html"
     actions = None
     actions_detail = ["resume"]
     readonly_fields = ["condition", "callback"]
@@ -163,6 +165,11 @@ class ProviderAccountAdmin(ModelAdmin):
             if name in form.base_fields:
                 form.base_fields[name].help_text = words
         return form
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict | None = None):
+        """The page, with the texts and signatures that the account has approved, or not."""
+        extra = registered.of_account(self.get_object(request, object_id))
+        return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """No filter: one that begins with a secret would tell it letter by letter."""

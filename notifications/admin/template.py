@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from customers import clock
 from customers.choices import Channel
 from notifications import rendering, text
-from notifications.admin import template_preview
+from notifications.admin import registered, template_preview
 from notifications.admin.dialogs import ask, done, number_in
 from notifications.models import Template
 
@@ -112,6 +112,7 @@ class TemplateAdmin(ModelAdmin):
 
     form = TemplateForm
     change_form_template = "admin/notifications/template/change_form.html"
+    change_form_outer_after_template = "admin/notifications/template/registered.html"
     list_display = ["shown_name", "said", "class_of_message", "signature", "length", "version", "updated_at"]
     list_filter = ["purpose", "signature", ArchivedFilter]
     list_filter_sheet = True
@@ -158,7 +159,15 @@ class TemplateAdmin(ModelAdmin):
         preview = path(
             "preview/", self.admin_site.admin_view(require_POST(self.preview)), name="notifications_template_preview"
         )
-        return [preview, *super().get_urls()]
+        return [preview, *registered.urls(self), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context=None
+    ) -> HttpResponse:
+        """The page, with how far the text is where providers approve texts first."""
+        template = self.get_object(request, object_id)
+        extra = {"standings": registered.standings(template) if template else []}
+        return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 
     def preview(self, request: HttpRequest) -> HttpResponse:
         """What customers would read, as a fragment."""

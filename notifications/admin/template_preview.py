@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from customers.choices import Channel, Purpose
 from notifications import rendering, text
-from notifications.admin import samples
+from notifications.admin import registered, samples
 from notifications.choices import SignatureStatus
 from notifications.models import Signature
 from notifications.services import gateways
@@ -63,7 +63,11 @@ def show(request: HttpRequest, *, is_allowed: bool) -> HttpResponse:
     kind = request.POST.get("sample")
     sample = chosen.get(kind) or next(iter(chosen.values()))
     seen = rendering.preview(compiled, sample.values, signature=draft.signature_name, opt_out=draft.opt_out)
+    written, refusals = registered.drafts(
+        compiled, channel=draft.channel, signature=draft.signature_name, opt_out=draft.opt_out
+    )
     context = {
+        "registered": written,
         "kinds": [(kind, samples.KINDS[kind], kind == sample.kind) for kind in chosen],
         "sample": sample,
         "seen": seen,
@@ -71,7 +75,7 @@ def show(request: HttpRequest, *, is_allowed: bool) -> HttpResponse:
         "price": price_of(draft.channel),
         "cost": price_of(draft.channel) * seen.segments,
         "spare": spare(seen),
-        "notes": [_(sentence) % values for sentence, values in seen.notes] + remarks(draft),
+        "notes": [_(sentence) % values for sentence, values in seen.notes] + remarks(draft) + refusals,
         "single": text.SINGLE_LENGTH,
     }
     return render(request, template, context)

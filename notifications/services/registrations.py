@@ -84,6 +84,13 @@ def trouble_for(template_ids: Iterable[int]) -> dict[int, list[str]]:
         lost, signature__in={template.signature_id for template in templates}
     ).select_related("account", "signature")
     lost_texts, lost_signatures = list(texts.order_by("account")), list(signatures.order_by("account"))
+    # The same words may be approved for another template; the provider knows no templates of ours.
+    replaced = set(
+        RegisteredText.objects.filter(
+            status=RegistrationState.APPROVED, skeleton__in={row.skeleton for row in lost_texts}
+        ).values_list("account_id", "skeleton")
+    )
+    lost_texts = [row for row in lost_texts if (row.account_id, row.skeleton) not in replaced]
     found = {}
     for template in templates:
         rows = [row for row in lost_texts if row.template_id == template.pk]
