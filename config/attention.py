@@ -15,10 +15,11 @@ from config import second_factor
 from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
 from notifications.choices import DeliveryStatus, SignatureStatus
-from notifications.models import DeliveryTally, Message, ProviderAccount, Template
+from notifications.models import DeliveryTally, Message, ProviderAccount, Reply, Template
 from notifications.providers.base import spoken
 
 LOOKS_BACK = timedelta(days=7)
+REPLIES_COUNTED = 10_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ def points(request: HttpRequest, *, now: datetime) -> list[Point]:
         found += _accounts()
     if user.has_perm("notifications.view_message"):
         found += _messages(now)
+    if user.has_perm("notifications.view_reply"):
+        found += _replies()
     if user.has_perm("campaigns.view_campaign"):
         found += _campaigns(now)
         found += _approvals()
@@ -105,6 +108,15 @@ def _unknown(now: datetime) -> list[Point]:
         )
         found.append(Point("warn", "help", words % asked, link))
     return found
+
+
+def _replies() -> list[Point]:
+    """Replies that wait for a person."""
+    count = Reply.objects.needing_attention()[:REPLIES_COUNTED].count()
+    if not count:
+        return []
+    words = ngettext("%d reply waits for a person.", "%d replies wait for a person.", count)
+    return [Point("warn", "forum", words % count, reverse("admin:notifications_reply_changelist"))]
 
 
 def _campaigns(now: datetime) -> list[Point]:

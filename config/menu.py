@@ -17,6 +17,7 @@ WRITING = [
     (_("Segments"), "filter_alt", "campaigns.Segment"),
     (_("Templates"), "edit_note", "notifications.Template"),
     (_("Campaigns"), "campaign", "campaigns.Campaign"),
+    (_("Replies"), "forum", "notifications.Reply"),
     (_("Sending records"), "outgoing_mail", "notifications.Delivery"),
     (_("Messages"), "sms", "notifications.Message"),
 ]

@@ -18,13 +18,14 @@ WRITTEN_BY_THE_ENGINE = frozenset(
         *("consentchange", "importedrow", "clockoffset"),
         *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
     )
-)
+) | {"add_reply", "delete_reply"}
 EVERYDAY_VIEWS = (
     *("customers.view_customer", "customers.view_contactpoint", "customers.view_tag", "customers.view_customertag"),
     *("customers.view_tier", "customers.view_consent", "customers.view_consentchange", "customers.view_suppression"),
     *("customers.view_spreadsheetimport", "customers.view_importedrow", "customers.view_layoutmemory"),
     *("notifications.view_template", "notifications.view_signature", "notifications.view_message"),
     *("notifications.view_delivery", "notifications.view_submission", "notifications.view_hold"),
+    "notifications.view_reply",
     *("notifications.view_frequencycap", "notifications.view_quiethours"),
     *("notifications.view_brakerule", "notifications.view_brakepull", "notifications.view_alert"),
     *("campaigns.view_segment", "campaigns.view_campaign", "campaigns.view_variant"),
@@ -36,6 +37,7 @@ CUSTOMER_WORK = (
     *("customers.add_suppression", "customers.add_spreadsheetimport", "customers.change_spreadsheetimport"),
     *("customers.add_tag", "customers.add_customertag", "customers.change_customertag"),
     "customers.delete_customertag",
+    "notifications.change_reply",
 )
 CAMPAIGN_WORK = (
     *("notifications.add_template", "notifications.change_template", "notifications.change_message"),

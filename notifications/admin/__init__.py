@@ -7,8 +7,19 @@ from notifications.admin import (
     message,
     policy,
     provider_account,
+    reply,
     signature,
     template,
 )
 
-__all__ = ["alert", "customer_filters", "delivery", "message", "policy", "provider_account", "signature", "template"]
+__all__ = [
+    "alert",
+    "customer_filters",
+    "delivery",
+    "message",
+    "policy",
+    "provider_account",
+    "reply",
+    "signature",
+    "template",
+]

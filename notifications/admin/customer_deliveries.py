@@ -1,4 +1,4 @@
-"""Every message of one customer: sent, held with its release and rule, or refused with the reason."""
+"""Every message of one customer and every reply: sent, held with its release and rule, or refused with the reason."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString
 
 from notifications import screening
-from notifications.admin import sent_text, states
+from notifications.admin import conversation, sent_text, states
 from notifications.models import Delivery, FrequencyCap
 
 PER_PAGE = 20
@@ -18,15 +18,18 @@ def panel(request: HttpRequest, customer_id: int, *, is_allowed: bool) -> HttpRe
         raise PermissionDenied
     rows = Delivery.objects.with_state().filter(customer_id=customer_id).order_by("-id")
     before = request.GET.get("before", "")
+    newest = None
     if before.isascii() and before.isdigit() and len(before) < 19:
+        newest = rows.filter(id=int(before)).first()
         rows = rows.filter(id__lt=int(before))
     found = list(rows.select_related("message", "customer", "submission", "hold")[: PER_PAGE + 1])
     rules = _rules(found)
     entries = [_entry(delivery, rules) for delivery in found[:PER_PAGE]]
+    is_last = len(found) <= PER_PAGE
     context = {
-        "entries": entries,
+        "entries": conversation.with_replies(entries, request, customer_id, newest=newest, is_last=is_last),
         "customer_id": customer_id,
-        "next_before": found[PER_PAGE - 1].id if len(found) > PER_PAGE else None,
+        "next_before": None if is_last else found[PER_PAGE - 1].id,
         "is_first": not before,
     }
     return render(request, "admin/notifications/delivery/of_customer.html", context)
