@@ -167,7 +167,17 @@ class AliyunSms:
             except Unclear as trouble:
                 # A hundred questions to a gateway that is away would take half an hour.
                 rest = [message] if trouble.is_about_one else asked[place:]
-                answers += [Answer(one.reference, Outcome.UNKNOWN, "", trouble.code, trouble.words) for one in rest]
+                answers += [
+                    Answer(
+                        one.reference,
+                        Outcome.UNKNOWN,
+                        "",
+                        trouble.code,
+                        trouble.words,
+                        is_for_all=not trouble.is_about_one,
+                    )
+                    for one in rest
+                ]
                 if not trouble.is_about_one:
                     break
         return answers
