@@ -254,26 +254,32 @@ class GenericHttp:
         else:
             found = by_key(items, names["number"], key=plain_number)
             keys = [plain_number(outgoing.number) for outgoing in batch]
-        answers = [self._answer(outgoing, found.get(key)) for outgoing, key in zip(batch, keys, strict=True)]
+        verdicts: dict[tuple, Verdict] = {}
+        answers = [self._answer(outgoing, found.get(key), verdicts) for outgoing, key in zip(batch, keys, strict=True)]
         if len(items) != len(batch):
             logger.warning("A gateway answered for %d of %d messages.", len(items), len(batch))
         return answers
 
-    def _answer(self, outgoing: Outgoing, item: dict | None) -> Answer:
+    def _answer(self, outgoing: Outgoing, item: dict | None, verdicts: dict[tuple, Verdict]) -> Answer:
         names = self._names["answer"]
         if item is None:
             return Answer(outgoing.reference, Outcome.UNKNOWN, "", "missing", MISSING)
         number = item.get(names["number"])
-        if item is CONFLICT or (number is not None and not same_number(number, outgoing.number)):
+        if item is CONFLICT or not (
+            number is None or number == outgoing.number or same_number(number, outgoing.number)
+        ):
             words = CONTRADICTION if item is CONFLICT else FOREIGN
             return Answer(outgoing.reference, Outcome.UNKNOWN, "", "foreign_answer", words)
-        outcome, code, words = self._verdict(
-            text_of(item.get(names["code"])),
-            text_of(item.get(names["outcome"])),
-            item.get(names["words"]),
-        )
-        provider_id = text_of(item.get(names["provider_id"]))
-        return Answer(outgoing.reference, outcome, provider_id, code, words)
+        said = (item.get(names["code"]), item.get(names["outcome"]), item.get(names["words"]))
+        try:
+            verdict = verdicts.get(said)
+        except TypeError:
+            # A list or an object, where words should be.
+            verdict = self._verdict(text_of(said[0]), text_of(said[1]), said[2])
+        if verdict is None:
+            # Most messages of a call are answered alike.
+            verdict = verdicts[said] = self._verdict(text_of(said[0]), text_of(said[1]), said[2])
+        return Answer(outgoing.reference, verdict[0], text_of(item.get(names["provider_id"])), *verdict[1:])
 
     def _found(self, reference: str, item: dict | None) -> Answer | NotFound:
         names = self._names["query"]

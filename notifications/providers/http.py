@@ -64,6 +64,10 @@ class Limits:
     idle: float = 1.0
 
 
+# More calls than a worker has in flight; one that finds no room would be closed after each call.
+KEPT_CONNECTIONS = 128
+
+
 @dataclass(slots=True)
 class HttpAnswer:
     """A complete answer, decompressed and within the size limit."""
@@ -92,7 +96,7 @@ class HttpClient:
         self.limits = limits or Limits()
         self.resolve = resolve or resolve_host
         self._certificates = certificates or where()
-        self._adapter, self._process = GuardedAdapter(), os.getpid()
+        self._adapter, self._process = GuardedAdapter(pool_maxsize=KEPT_CONNECTIONS), os.getpid()
 
     def post(self, url: str, *, body: bytes, headers: Mapping[str, str], query: str = "") -> HttpAnswer:
         """
@@ -106,7 +110,7 @@ class HttpClient:
             request.url += f"?{query}"
         if self._process != os.getpid():
             # After a fork both processes hold the same connections: answers would get mixed up.
-            self._adapter, self._process = GuardedAdapter(), os.getpid()
+            self._adapter, self._process = GuardedAdapter(pool_maxsize=KEPT_CONNECTIONS), os.getpid()
         call = CALL.set(Call(self, time.monotonic() + self.limits.total))
         try:
             timeouts = (self.limits.connect, self.limits.read)
