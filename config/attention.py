@@ -14,12 +14,13 @@ from campaigns.services import approvals
 from config import second_factor
 from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
-from notifications.choices import DeliveryStatus, SignatureStatus
-from notifications.models import DeliveryTally, Message, ProviderAccount, Reply, Template
+from notifications.choices import AlertKind, DeliveryStatus, SignatureStatus
+from notifications.models import Alert, DeliveryTally, Message, ProviderAccount, Reply, Template
 from notifications.providers.base import spoken
 
 LOOKS_BACK = timedelta(days=7)
 REPLIES_COUNTED = 10_000
+ALERTS_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ def points(request: HttpRequest, *, now: datetime) -> list[Point]:
     """What this reader can look into, the urgent first."""
     user = request.user
     found: list[Point] = []
+    if user.has_perm("notifications.view_alert"):
+        found += _alerts()
     if user.has_perm("notifications.view_provideraccount"):
         found += _accounts()
     if user.has_perm("notifications.view_message"):
@@ -53,6 +56,21 @@ def points(request: HttpRequest, *, now: datetime) -> list[Point]:
         words = _("Your account can do everything and is guarded by a password alone. Set up two-step sign-in.")
         found.append(Point("warn", "lock", words, reverse("second_factor_settings")))
     return sorted(found, key=lambda point: point.tone != "bad")
+
+
+def _alerts() -> list[Point]:
+    """What is open and has no line of its own below or above the page."""
+    alerts = Alert.objects.open().filter(kind__in=[AlertKind.BRAKE, AlertKind.REJECTED_TEXT, AlertKind.GATEWAY])
+    shown = alerts.exclude(cause__startswith="account-")[:ALERTS_SHOWN]
+    return [
+        Point(
+            "bad",
+            "notifications_active",
+            alert.in_words,
+            alert.page or reverse("admin:notifications_alert_changelist"),
+        )
+        for alert in shown
+    ]
 
 
 def _accounts() -> list[Point]:

@@ -213,6 +213,8 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "export"
 
 # Sending -------------------------------------------------------------------------------------
 SMS_PRICE = env.amount("SMS_PRICE", default="0.045")  # Yuan per segment, where an account names no price.
+# The calls that a worker has in flight at once; each is a thread, and they share one processor.
+CALLS_IN_FLIGHT = env.number("CALLS_IN_FLIGHT", default=16, least=1, hint="Write a number such as 16.")
 GATEWAY_PRIVATE_HOSTS = env.words("GATEWAY_PRIVATE_HOSTS", default=[])
 CALLBACK_DAYS = env.number(
     "CALLBACK_DAYS", default=30, least=1

@@ -1,6 +1,6 @@
 """Frequency caps as SQL: when the next message may go to somebody, read from RecentSends."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -43,11 +43,12 @@ def rules_for(*, channel: str, purpose: str) -> list[FrequencyCap]:
     """The active rules that hold back messages of this channel and class."""
     if not Purpose(purpose).obeys_caps:
         return []
-    return [
-        rule
-        for rule in FrequencyCap.objects.filter(is_active=True)
-        if rule.channel in ("", channel) and rule.purpose in ("", purpose)
-    ]
+    return rules_among(FrequencyCap.objects.filter(is_active=True), channel=channel, purpose=purpose)
+
+
+def rules_among(rules: Iterable[FrequencyCap], *, channel: str, purpose: str) -> list[FrequencyCap]:
+    """Those of some rules that hold back messages of this channel and class."""
+    return [rule for rule in rules if rule.channel in ("", channel) and rule.purpose in ("", purpose)]
 
 
 def counted_kinds(rule: FrequencyCap) -> list[int]:

@@ -4,14 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
 from jinja2 import TemplateError
 
-from notifications import caps, personal, rendering, screening, text
+from notifications import caps, hot, personal, rendering, screening, text
 from notifications.models import Message
 
 
-@dataclass
+@dataclass(slots=True)
 class Prepared:
     """One delivery ready to be handed over: its text, and what of it is kept as evidence."""
 
@@ -79,7 +78,7 @@ def _rendered(message: Message, submission_ids: Sequence[int]) -> tuple[list[Pre
 
 def _load(message: Message, submission_ids: Sequence[int], variables: Sequence[str]) -> list[tuple]:
     subject = caps.ADDRESS_SUBJECT.format(channel="%s::text", address="d.address")
-    with connection.cursor() as cursor:
+    with hot.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT d.id, d.submission_id, d.customer_id, d.address, {subject}, d.values
@@ -88,9 +87,9 @@ def _load(message: Message, submission_ids: Sequence[int], variables: Sequence[s
             LEFT JOIN customers_customer c ON c.id = d.customer_id
             {personal.JOINS}
             CROSS JOIN LATERAL (SELECT d.address) AS a
-            WHERE d.submission_id = ANY(%s) AND d.status = 'queued'
+            WHERE d.submission_id = ANY(%s::bigint[]) AND d.status = 'queued'
             ORDER BY d.id
             """,
-            [str(message.channel), list(submission_ids)],
+            [str(message.channel), hot.integers(submission_ids)],
         )
         return cursor.fetchall()

@@ -9,19 +9,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from customers.msgid import _
 from notifications.choices import HeldFor
-from notifications.models import Message
-from notifications.providers.base import Outgoing
-from notifications.services import gateways, preparing, settling, submissions
+from notifications.models import Message, ProviderAccount
+from notifications.providers.base import Outgoing, Provider
+from notifications.services import authorizing, gateways, preparing, settling, submissions
+from notifications.services.authorizing import Authorized
 from notifications.services.preparing import Prepared
-from notifications.services.submissions import Authorized, Leased
+from notifications.services.submissions import Leased
 
 logger = logging.getLogger(__name__)
 
-IN_FLIGHT = 8
 # Seconds between two tries to write answers down: a restart of PostgreSQL is over by then, and the lease is not.
 PAUSES = (0.1, 1, 3, 6, 10)
 NO_ACCOUNT_PAUSE = timedelta(seconds=30)
@@ -30,10 +31,12 @@ UNRENDERABLE = _("The text of this message cannot be rendered. Cancel it, correc
 
 @dataclass
 class Batch:
-    """Leased submissions of one message, rendered and waiting for the last check."""
+    """Leased submissions of one message, rendered for an account and waiting for the last check."""
 
     message: Message
     leased: list[Leased]
+    account: ProviderAccount
+    provider: Provider
     prepared: list[Prepared]
     unsendable: dict[int, str]
 
@@ -47,14 +50,14 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
     """
     total: Counter = Counter()
     ends = time.monotonic() + seconds
-    with ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gateway") as threads:
+    with ThreadPoolExecutor(settings.CALLS_IN_FLIGHT, thread_name_prefix="gateway") as threads:
         now = clock()
         batches = _next_batches(queue, now)
         while batches:
             # Whatever stops this worker here, nothing of what was handed over is forgotten.
             with ExitStack() as in_the_air:
                 for batch in batches:
-                    if flight := _launch(threads, batch, now=now):
+                    if flight := _launch(threads, batch):
                         in_the_air.callback(flight.land, total, clock)
                 is_time_left = time.monotonic() < ends
                 now = clock()
@@ -63,7 +66,7 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
 
 
 def _next_batches(queue: str, now: datetime) -> list[Batch]:
-    leased = submissions.lease(queue, limit=IN_FLIGHT, now=now)
+    leased = submissions.lease(queue, limit=settings.CALLS_IN_FLIGHT, now=now)
     if not leased:
         return []
     messages = Message.objects.in_bulk({taken.message_id for taken in leased})
@@ -74,7 +77,8 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
         if opens_at is not None:
             submissions.hold_for_quiet_hours(message, opens_at=opens_at)
             continue
-        if gateways.ready_for(message.channel) == (None, None):
+        account, provider = gateways.ready_for(message.channel)
+        if account is None:
             # Before the texts are rendered: nobody knows how long the account stays paused.
             submissions.hold_back(message, until=now + NO_ACCOUNT_PAUSE, held_for=HeldFor.RETRY)
             continue
@@ -85,7 +89,7 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
             Message.objects.filter(pk=message.pk).pause(now, reason=UNRENDERABLE)
             submissions.give_back(mine, send_after=now)
             continue
-        batches.append(Batch(message, mine, prepared, unsendable))
+        batches.append(Batch(message, mine, account, provider, prepared, unsendable))
     # All that was leased may have gone behind quiet hours or been paused while other messages still wait.
     return batches or _next_batches(queue, now)
 
@@ -115,30 +119,21 @@ class Flight:
         return settling.settle(self.message, landed, self.authorized, now=clock())
 
 
-def _launch(threads: ThreadPoolExecutor, batch: Batch, *, now: datetime) -> Flight | None:
-    account, provider = gateways.ready_for(batch.message.channel)
-    if account is None:
-        submissions.give_back(batch.leased, send_after=now + NO_ACCOUNT_PAUSE, held_for=HeldFor.RETRY)
-        return None
-    authorized = submissions.authorize(
-        batch.message,
-        batch.leased,
-        batch.prepared,
-        unsendable=batch.unsendable,
-        account=account,
+def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
+    authorized = authorizing.authorize(
+        batch.message, batch.leased, batch.prepared, unsendable=batch.unsendable, account=batch.account
     )
     if authorized is None:
         return None
+    carried: dict[int, list[Prepared]] = {taken.id: [] for taken in batch.leased}
+    for row in batch.prepared:
+        if row.id in authorized.ids:
+            carried[row.submission_id].append(row)
     calls = []
     for submission in batch.leased:
-        rows = [row for row in batch.prepared if row.submission_id == submission.id and row.id in authorized.ids]
-        if rows:
-            outgoing = [Outgoing(reference(submission, row), row.address, row.text) for row in rows]
-            call = threads.submit(provider.send, outgoing, call_reference=submission.token.hex)
+        if rows := carried[submission.id]:
+            token = submission.token.hex
+            outgoing = [Outgoing(f"{token}-{row.id}", row.address, row.text) for row in rows]
+            call = threads.submit(batch.provider.send, outgoing, call_reference=token)
             calls.append((submission, rows, call))
     return Flight(batch.message, authorized, calls)
-
-
-def reference(submission: Leased, row: Prepared) -> str:
-    """Our name for one delivery at the provider: unguessable, and found by primary key."""
-    return f"{submission.token.hex}-{row.id}"

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 
@@ -10,8 +11,7 @@ from customers import clock
 from customers.models import Customer
 from notifications import caps, screening
 from notifications.models import FrequencyCap, Message, ProviderAccount
-from notifications.services import deliveries, preparing, submissions
-from notifications.services.sending import IN_FLIGHT
+from notifications.services import authorizing, deliveries, preparing, submissions
 from tests.benchmarks import measuring, people
 from tests.benchmarks.measuring import Scale, Stopwatch, seconds_of
 from tests.benchmarks.report import Report, Target, say
@@ -89,11 +89,11 @@ def _authorized(sizes: dict[str, int], account: ProviderAccount, number: int) ->
     measuring.settle_disk()
     spent: Counter[str] = Counter(dict.fromkeys(PARTS, 0))
     total = 0.0
-    while leased := submissions.lease("bulk", limit=IN_FLIGHT, now=clock.now()):
+    while leased := submissions.lease("bulk", limit=settings.CALLS_IN_FLIGHT, now=clock.now()):
         prepared, unsendable = preparing.prepare(message, [taken.id for taken in leased])
         watch = Stopwatch()
         with connection.execute_wrapper(_timing(spent)):
-            submissions.authorize(message, leased, prepared, unsendable=unsendable, account=account)
+            authorizing.authorize(message, leased, prepared, unsendable=unsendable, account=account)
         total += watch.seconds
     parts = {f"authorize: {part}": spent[part] for part in PARTS}
     return {"authorize": total} | parts | {"authorize: everything else": total - sum(parts.values())}

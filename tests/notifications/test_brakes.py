@@ -40,7 +40,7 @@ def half_sent(size=400, *, purpose=Purpose.MARKETING):
     batch.leased = [leased for leased in batch.leased if leased.id == one.pk]
     batch.prepared = [row for row in batch.prepared if row.submission_id == one.pk]
     with sending.ThreadPoolExecutor(1) as threads:
-        sending._launch(threads, batch, now=clock.now()).settle(clock.now)
+        sending._launch(threads, batch).settle(clock.now)
     return message
 
 

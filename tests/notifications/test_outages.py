@@ -12,7 +12,7 @@ from notifications import jobs, secrets
 from notifications.choices import CallbackKind
 from notifications.models import Delivery, Message, ProviderAccount, Receipt, Submission
 from notifications.providers.base import Answer, Outcome
-from notifications.services import callbacks, deliveries, receipts, sending, settling, submissions
+from notifications.services import authorizing, callbacks, deliveries, receipts, sending, settling
 from tests import cast
 from tests.notifications.test_caps import move_clock
 from tests.notifications.test_lifecycle import drain, planned, post, report_all
@@ -47,7 +47,7 @@ def test_a_gateway_that_is_away_is_tried_with_a_few_calls_only(account, gateway,
 
     drain()
 
-    assert Submission.objects.filter(status="settled").count() <= 2 * sending.IN_FLIGHT
+    assert Submission.objects.filter(status="settled").count() <= 2 * settings.CALLS_IN_FLIGHT
 
 
 def test_while_an_account_is_paused_its_messages_are_not_rendered_again_and_again(account, gateway, noon):
@@ -68,7 +68,7 @@ def test_a_gateway_with_very_long_numbers_of_its_own_is_understood(account, gate
     message = planned(1)
     message.refresh_from_db()
     (batch,) = sending._next_batches("bulk", clock.now())
-    authorized = submissions.authorize(message, batch.leased, batch.prepared, unsendable={}, account=account)
+    authorized = authorizing.authorize(message, batch.leased, batch.prepared, unsendable={}, account=account)
     answer = Answer("", Outcome.TAKEN, "n" * 200, "ok", "")
 
     settling.settle(message, [settling.Call(batch.leased[0], batch.prepared, [answer])], authorized, now=clock.now())

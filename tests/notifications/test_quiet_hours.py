@@ -7,7 +7,7 @@ import pytest
 from customers import clock
 from customers.models import Customer
 from notifications.models import FrequencyCap, Message, QuietHours, Submission
-from notifications.services import deliveries, sending, submissions
+from notifications.services import authorizing, deliveries, sending
 from tests import cast
 from tests.notifications.test_caps import move_clock
 from tests.notifications.test_lifecycle import drain, planned
@@ -28,7 +28,7 @@ def test_a_batch_taken_before_quiet_hours_is_not_handed_over_after_they_began(ac
     (batch,) = sending._next_batches("bulk", clock.now())
     move_clock(seconds=15)
 
-    authorized = submissions.authorize(message, batch.leased, batch.prepared, unsendable={}, account=account)
+    authorized = authorizing.authorize(message, batch.leased, batch.prepared, unsendable={}, account=account)
     drain()
 
     assert authorized is None

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from customers import clock
 from customers.models import ClockOffset, Customer
 from notifications.models import Delivery, FrequencyCap, Hold, Message, Submission
-from notifications.services import deliveries, messages, sending, settling, submissions
+from notifications.services import authorizing, deliveries, messages, sending, settling, submissions
 from tests import cast
 from tests.notifications.test_caps import move_clock
 from tests.notifications.test_lifecycle import drain, planned
@@ -103,7 +103,7 @@ def test_setting_the_clock_back_does_not_leave_work_with_dead_workers(account, g
     message.refresh_from_db()
     first, second = submissions.lease("bulk", limit=2, now=clock.now())
     prepared, _ = sending.preparing.prepare(message, [first.id])
-    submissions.authorize(message, [first], prepared, unsendable={}, account=account)
+    authorizing.authorize(message, [first], prepared, unsendable={}, account=account)
     ClockOffset.objects.update(offset=offset)
 
     found = settling.recover_lost(now=clock.now())
@@ -122,7 +122,7 @@ def test_quiet_hours_and_the_last_check_take_the_same_rows_in_one_order(account,
         try:
             leased = submissions.lease("bulk", limit=5, now=clock.now())
             prepared, _ = sending.preparing.prepare(message, [taken.id for taken in leased])
-            submissions.authorize(message, leased, prepared, unsendable={}, account=account)
+            authorizing.authorize(message, leased, prepared, unsendable={}, account=account)
         finally:
             connection.close()
 

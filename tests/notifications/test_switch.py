@@ -7,7 +7,7 @@ from customers import clock
 from customers.models import Customer
 from notifications.choices import StopReason
 from notifications.models import SendingSwitch
-from notifications.services import deliveries, sending, submissions, switch
+from notifications.services import authorizing, deliveries, sending, switch
 from tests import cast
 from tests.notifications.test_sending import freeze, states
 
@@ -42,7 +42,7 @@ def test_what_a_worker_leased_before_the_stop_is_not_handed_over(account, gatewa
     (batch,) = sending._next_batches("bulk", clock.now())
     switch.stop(now=noon)
 
-    assert submissions.authorize(message, batch.leased, batch.prepared, unsendable={}, account=account) is None
+    assert authorizing.authorize(message, batch.leased, batch.prepared, unsendable={}, account=account) is None
     assert states() == {"queued": 50}
 
 
@@ -50,7 +50,7 @@ def test_the_numbers_after_a_stop_say_who_has_it_and_who_does_not(account, gatew
     message = planned(150)
     batches = sending._next_batches("bulk", clock.now())
     one = [batches[0].leased[0]]
-    submissions.authorize(message, one, batches[0].prepared, unsendable={}, account=account)
+    authorizing.authorize(message, one, batches[0].prepared, unsendable={}, account=account)
     switch.stop(now=noon)
 
     (standing,) = switch.standings(since=noon)

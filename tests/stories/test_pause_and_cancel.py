@@ -3,12 +3,12 @@
 import time
 
 import pytest
+from django.conf import settings
 
 from campaigns.models import Campaign
 from campaigns.services import campaigns
 from customers import clock
 from notifications.models import Submission
-from notifications.services.sending import IN_FLIGHT
 from tests import cast
 from tests.gateway import wait_until
 from tests.stories.watching import is_finished, seen, states, wait_for_sent
@@ -44,7 +44,7 @@ def test_a_paused_campaign_falls_silent_within_a_second_and_goes_on_where_it_sto
     while_paused = states()
     campaigns.resume(running)
 
-    assert a_second_later - at_once <= WORKERS * IN_FLIGHT * account.batch_size
+    assert a_second_later - at_once <= WORKERS * settings.CALLS_IN_FLIGHT * account.batch_size
     assert later == [a_second_later] * 3
     assert in_the_air == 0
     assert while_paused == {"sent": a_second_later, "queued": EVERYBODY - a_second_later}
@@ -60,7 +60,7 @@ def test_a_canceled_campaign_falls_silent_within_a_second_and_says_who_was_spare
     later = [accepted_after_a_second(gateway) for _ in range(3)]
 
     assert told.canceled + told.handed_over == EVERYBODY
-    assert a_second_later - at_once <= WORKERS * IN_FLIGHT * account.batch_size
+    assert a_second_later - at_once <= WORKERS * settings.CALLS_IN_FLIGHT * account.batch_size
     assert later == [told.handed_over] * 3
     assert states() == {"sent": told.handed_over, "staff": told.canceled}
     assert seen(running).remaining == 0

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import psutil
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from notifications.models import Delivery, Submission
-from notifications.services.sending import IN_FLIGHT
 from tests import cast
 from tests.gateway import wait_until
 from tests.notifications.test_caps import move_clock
@@ -62,7 +62,7 @@ def test_a_killed_work_horse_leaves_only_its_calls_unknown(account, gateway, noo
     finish(campaign)
 
     check_the_ledger(gateway)
-    assert states()["no_answer"] <= len(MOMENTS) * IN_FLIGHT * account.batch_size
+    assert states()["no_answer"] <= len(MOMENTS) * settings.CALLS_IN_FLIGHT * account.batch_size
     assert set(states()) <= {"sent", "no_answer"}
     assert seen(campaign).total == EVERYBODY
 

@@ -1,0 +1,278 @@
+"""Authorizing: the last check before a call, and the moment from which it counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from customers import clock
+from customers.choices import Purpose
+from customers.services import gate
+from notifications import caps, hot, screening
+from notifications.choices import CapPolicy, HeldFor
+from notifications.models import FrequencyCap, Hold, Message, ProviderAccount
+from notifications.services import slots, submissions
+from notifications.services.preparing import Prepared
+from notifications.services.submissions import LEASE, Leased
+
+
+@dataclass
+class Authorized:
+    """What may be handed over now, and from which moment it counts."""
+
+    called_at: datetime
+    ids: set[int] = field(default_factory=set)
+    account: ProviderAccount | None = None
+
+
+# The first reason against each delivery ('' for none), and the millisecond at which the caps free it.
+Verdicts = dict[int, tuple[str, int | None]]
+
+
+def authorize(
+    message: Message,
+    leased: Sequence[Leased],
+    prepared: Sequence[Prepared],
+    *,
+    unsendable: dict[int, str],
+    account: ProviderAccount,
+) -> Authorized | None:
+    """
+    Decide, once and last, what of these submissions is handed over, and write `called_at`.
+
+    1. Hold the consent gate open, and the message still.
+    2. Keep only submissions that are still ours.
+    3. Lock what person and address lately got, in one order for all workers.
+    4. Screen every delivery again; take the slots of those that pass.
+    5. Skip or hold the others, and write `called_at`.
+
+    Answers None when the message may not send now; its submissions are then queued again.
+    Everything is one transaction without a call in it, so a deadlock or a crash has no effect
+    that anybody sees.
+    """
+    while True:
+        try:
+            return _authorize(message, leased, prepared, unsendable=unsendable, account=account)
+        except slots.SomebodyWasFirst:
+            continue
+
+
+def _authorize(
+    message: Message,
+    leased: Sequence[Leased],
+    prepared: Sequence[Prepared],
+    *,
+    unsendable: dict[int, str],
+    account: ProviderAccount,
+) -> Authorized | None:
+    with transaction.atomic(), hot.cursor() as cursor:
+        gate.hold_open()
+        asked_at = _still_wanted(cursor, message, account)
+        if asked_at is None:
+            submissions.give_back(leased, send_after=message.send_after)
+            return None
+        ours = _lock_ours(cursor, leased)
+        rows = [row for row in prepared if row.submission_id in ours]
+        counts = not message.is_test and Purpose(message.purpose).obeys_caps
+        active = list(FrequencyCap.objects.filter(is_active=True)) if counts else []
+        rules = caps.rules_among(active, channel=message.channel, purpose=message.purpose)
+        known = slots.lock(cursor, rows, rules, now=asked_at) if counts else {}
+        authorized = Authorized(called_at=clock.now(), account=account)
+        if clock.shop_date(authorized.called_at) != clock.shop_date(asked_at):
+            # The locks took until after midnight: a calendar day's caps are to be asked about the new one.
+            raise slots.SomebodyWasFirst
+        # Since the lease an earlier call may have taken its time, and so may these locks.
+        if submissions.quiet_until(message, now=authorized.called_at) or authorized.called_at >= message.send_until:
+            submissions.give_back(leased, send_after=message.send_after)
+            return None
+        verdicts = _verdicts(rows, _screen(cursor, message, ours), known, authorized.called_at)
+        authorized.ids = {row.id for row in rows if verdicts.get(row.id) == PASSES}
+        if counts:
+            slots.take(
+                cursor,
+                message,
+                [row for row in rows if row.id in authorized.ids],
+                known=known,
+                keep_since=caps.keep_since(active, now=authorized.called_at),
+                called_at=authorized.called_at,
+            )
+        if len(authorized.ids) < len(verdicts):
+            _turn_away(cursor, message, verdicts, unsendable, rules, authorized)
+        _write_called(cursor, leased, ours, rows, authorized)
+    return authorized
+
+
+def _still_wanted(cursor, message: Message, account: ProviderAccount) -> datetime | None:
+    """The moment, if the message may go out at it by this account."""
+    cursor.execute(
+        """
+        SELECT CASE WHEN m.paused_at IS NULL AND m.canceled_at IS NULL AND m.send_until > now.at
+            AND EXISTS (SELECT FROM notifications_provideraccount WHERE id = %s AND is_active AND paused_for = '')
+            -- No lock on the switch: whoever moves it shuts the gate that is held open here.
+            AND NOT EXISTS (SELECT FROM notifications_sendingswitch WHERE stopped_at IS NOT NULL)
+            THEN now.at END
+        FROM notifications_message m CROSS JOIN (SELECT hongyan_now() AS at) AS now
+        WHERE m.id = %s FOR SHARE OF m
+        """,
+        [account.pk, message.pk],
+    )
+    return cursor.fetchone()[0]
+
+
+def _lock_ours(cursor, leased: Sequence[Leased]) -> set[int]:
+    cursor.execute(
+        """
+        SELECT s.id FROM notifications_submission s
+        JOIN unnest(%s::bigint[], %s::uuid[]) AS mine(id, token) USING (id, token)
+        WHERE s.status = 'leased' AND s.lease_until > hongyan_now()
+        ORDER BY s.id FOR UPDATE OF s
+        """,
+        [[taken.id for taken in leased], [taken.token for taken in leased]],
+    )
+    return {row[0] for row in cursor.fetchall()}
+
+
+def _screen(cursor, message: Message, ours: set[int]) -> dict[int, str]:
+    """The first reason against each delivery that is still queued, '' for none; the caps are not asked."""
+    if message.is_test:
+        cursor.execute(
+            "SELECT id, '' FROM notifications_delivery WHERE submission_id = ANY(%s::bigint[]) AND status = 'queued'",
+            [hot.integers(ours)],
+        )
+    else:
+        cursor.execute(
+            f"""
+            SELECT d.id, {screening.first_reason(message.purpose)}
+            FROM notifications_delivery d
+            JOIN customers_customer c ON c.id = d.customer_id
+            LEFT JOIN customers_contactpoint p
+                ON p.customer_id = d.customer_id AND p.channel = %s AND p.address = d.address
+            CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
+            {screening.JOINS}
+            WHERE d.submission_id = ANY(%s::bigint[]) AND d.status = 'queued'
+            """,
+            [message.channel, message.channel, message.purpose, message.channel, hot.integers(ours)],
+        )
+    return dict(cursor.fetchall())
+
+
+PASSES = ("", None)
+
+
+def _verdicts(
+    rows: Sequence[Prepared], reasons: dict[int, str], known: dict[int, int | None], called_at: datetime
+) -> Verdicts:
+    """The screening and the caps together; a row that could not be rendered has nobody's slots to ask for."""
+    moment = caps.milliseconds(called_at)
+    verdicts: Verdicts = {id: (reason, None) for id, reason in reasons.items()}
+    for row in rows:
+        if row.id in verdicts:
+            frees = max(known.get(row.customer_id) or 0, known.get(row.subject) or 0)
+            if frees > moment:
+                verdicts[row.id] = (reasons[row.id], frees)
+    return verdicts
+
+
+def _turn_away(
+    cursor,
+    message: Message,
+    verdicts: Verdicts,
+    unsendable: dict[int, str],
+    rules: Sequence[FrequencyCap],
+    authorized: Authorized,
+) -> None:
+    """Skip what may never go, hold what may go later within the message's window."""
+    skipped: dict[int, str] = {}
+    held: dict[int, datetime] = {}
+    for delivery_id, (reason, frees_at) in verdicts.items():
+        if delivery_id in authorized.ids:
+            continue
+        reason = reason or unsendable.get(delivery_id, "")
+        if not reason and message.cap_policy == CapPolicy.HOLD:
+            free = _next_open(message, caps.moment(frees_at))
+            if free < message.send_until:
+                held[delivery_id] = free
+                continue
+        skipped[delivery_id] = reason or screening.OVER_CAP.code
+    if skipped:
+        _skip(cursor, skipped, authorized.called_at)
+    if held:
+        _hold(cursor, message, held, rules, authorized.called_at)
+
+
+def _next_open(message: Message, moment: datetime) -> datetime:
+    return submissions.quiet_until(message, now=moment) or moment
+
+
+def _skip(cursor, reasons: dict[int, str], now: datetime) -> None:
+    cursor.execute(
+        """
+        UPDATE notifications_delivery d
+        SET status = 'skipped', reason = turned.reason, finished_at = %s
+        FROM unnest(%s::bigint[], %s::text[]) AS turned(id, reason)
+        WHERE d.id = turned.id AND d.status = 'queued'
+        """,
+        [now, list(reasons), list(reasons.values())],
+    )
+
+
+def _hold(
+    cursor, message: Message, moments: dict[int, datetime], rules: Sequence[FrequencyCap], now: datetime
+) -> None:
+    cursor.execute(
+        "UPDATE notifications_delivery SET submission_id = NULL WHERE id = ANY(%s::bigint[]) AND status = 'queued'",
+        [hot.integers(moments)],
+    )
+    binding = _binding_rules(cursor, message, list(moments), rules, now)
+    Hold.objects.bulk_create(
+        Hold(delivery_id=id, message=message, held_for=HeldFor.CAP, rule_id=binding.get(id), send_after=moment)
+        for id, moment in moments.items()
+    )
+
+
+def _binding_rules(
+    cursor, message: Message, ids: Sequence[int], rules: Sequence[FrequencyCap], now: datetime
+) -> dict[int, int]:
+    """The rule that holds each delivery the longest, for staff to see."""
+    moments = ", ".join(screening.cap_frees_at([rule], now=now, zone=clock.shop_zone()) for rule in rules)
+    joins = screening.cap_joins(rules, customer="d.customer_id", address="d.address", channel=message.channel)
+    cursor.execute(
+        f"SELECT d.id, ARRAY[{moments}]::bigint[] FROM notifications_delivery d {joins}"
+        " WHERE d.id = ANY(%s::bigint[])",
+        [hot.integers(ids)],
+    )
+    return {id: max(zip(frees, rules, strict=True), key=lambda pair: pair[0] or 0)[1].pk for id, frees in cursor}
+
+
+def _write_called(
+    cursor,
+    leased: Sequence[Leased],
+    ours: set[int],
+    rows: Sequence[Prepared],
+    authorized: Authorized,
+) -> None:
+    sizes = dict.fromkeys((taken.id for taken in leased if taken.id in ours), 0)
+    for row in rows:
+        sizes[row.submission_id] += row.id in authorized.ids
+    # The lease counts anew from the call, so that a slow one is not taken for lost.
+    cursor.execute(
+        """
+        UPDATE notifications_submission s SET
+            size = sizes.size,
+            status = CASE WHEN sizes.size > 0 THEN 'called' ELSE 'empty' END,
+            called_at = CASE WHEN sizes.size > 0 THEN %s::timestamptz END,
+            account_id = CASE WHEN sizes.size > 0 THEN %s::bigint END,
+            lease_until = CASE WHEN sizes.size > 0 THEN %s::timestamptz END,
+            token = CASE WHEN sizes.size > 0 THEN s.token END
+        FROM unnest(%s::bigint[], %s::int[]) AS sizes(id, size)
+        WHERE s.id = sizes.id AND s.status = 'leased'
+        """,
+        [
+            authorized.called_at,
+            authorized.account.pk,
+            authorized.called_at + LEASE,
+            list(sizes),
+            list(sizes.values()),
+        ],
+    )

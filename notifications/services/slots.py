@@ -1,0 +1,113 @@
+"""Slots: what the caps leave to persons and addresses, locked, taken and given back."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from psycopg import Cursor
+
+from customers import clock
+from notifications import caps, hot
+from notifications.models import FrequencyCap, Message
+from notifications.services.preparing import Prepared
+
+
+class SomebodyWasFirst(Exception):
+    """Another worker has just counted the first message to one of ours; nothing was written."""
+
+
+def subjects(rows: Sequence[Prepared]) -> list[int]:
+    """Persons and addresses in the one order in which every worker locks them."""
+    found = {row.customer_id for row in rows}
+    found.discard(None)
+    found.update([row.subject for row in rows])
+    return sorted(found)
+
+
+def lock(
+    cursor: Cursor, rows: Sequence[Prepared], rules: Sequence[FrequencyCap], *, now: datetime
+) -> dict[int, int | None]:
+    """
+    Lock what persons and addresses lately got.
+
+    Answers, for each that got anything before, the millisecond at which these rules let the next
+    one pass, None for at once. It counts for any moment of the same day as `now`.
+    """
+    frees_at = caps.frees_at(rules, sends="sends", now=now, zone=clock.shop_zone())
+    # Its text is another in every batch, so nothing is gained by planning it once.
+    cursor.execute(
+        f"SELECT subject, {frees_at} FROM notifications_recentsends"
+        " WHERE subject = ANY(%s::bigint[]) ORDER BY subject FOR UPDATE",
+        [hot.integers(subjects(rows))],
+        prepare=False,
+    )
+    return dict(cursor.fetchall())
+
+
+def take(
+    cursor: Cursor,
+    message: Message,
+    rows: Sequence[Prepared],
+    *,
+    known: Collection[int],
+    keep_since: datetime,
+    called_at: datetime,
+) -> None:
+    """
+    Count a message to each of these rows; `known` are those who got anything before.
+
+    Raises SomebodyWasFirst where one of the others did meanwhile: there was no row to lock, so
+    whoever comes second finds one here and asks the caps again.
+    """
+    packed = caps.pack(called_at, channel=message.channel, purpose=message.purpose)
+    wanted = subjects(rows)
+    fresh = [subject for subject in wanted if subject not in known]
+    if fresh:
+        cursor.execute(
+            "INSERT INTO notifications_recentsends (subject, sends)"
+            " SELECT subject, ARRAY[%s::bigint] FROM unnest(%s::bigint[]) AS fresh(subject)"
+            " ORDER BY subject ON CONFLICT DO NOTHING",
+            [packed, hot.integers(fresh)],
+        )
+        if cursor.rowcount < len(fresh):
+            raise SomebodyWasFirst
+    if len(fresh) == len(wanted):
+        return
+    # A rule that is made or switched on later finds as many of its kind as it may ever allow.
+    cursor.execute(
+        """
+        UPDATE notifications_recentsends r
+        SET sends = CASE
+            WHEN cardinality(r.sends) < %(many)s AND coalesce(r.sends[cardinality(r.sends)], 0) <= %(packed)s
+            THEN r.sends || %(packed)s::bigint
+            ELSE (
+                SELECT array_agg(e ORDER BY e) FROM (
+                    SELECT e, row_number() OVER (PARTITION BY e & %(kind)s ORDER BY e DESC) AS place
+                    FROM unnest(r.sends || %(packed)s::bigint) AS e
+                ) AS remembered
+                WHERE e >= %(oldest)s OR place <= %(many)s
+            ) END
+        WHERE r.subject = ANY(%(subjects)s::bigint[])
+        """,
+        {
+            "many": caps.KEPT_AT_MOST,
+            "packed": packed,
+            "kind": caps.KIND_MASK,
+            "oldest": caps.milliseconds(keep_since) << caps.KIND_BITS,
+            "subjects": hot.integers(subject for subject in wanted if subject in known),
+        },
+    )
+
+
+def give_back(cursor, message: Message, rows: Sequence[Prepared], *, called_at: datetime) -> None:
+    """Take back what was counted for rows that the provider definitely did not take."""
+    packed = caps.pack(called_at, channel=message.channel, purpose=message.purpose)
+    cursor.execute(
+        """
+        UPDATE notifications_recentsends SET sends = array_remove(sends, %s::bigint)
+        WHERE subject IN (
+            SELECT subject FROM notifications_recentsends
+            WHERE subject = ANY(%s::bigint[]) ORDER BY subject FOR UPDATE
+        )
+        """,
+        [packed, hot.integers(subjects(rows))],
+    )
