@@ -54,7 +54,6 @@ OF_THE_TEXT = (
     (
         _("Tencent Cloud has not approved this template; look at its state in the SMS console"),
         (
-            "FailedOperation.TemplateIncorrectOrUnapproved",
             "FailedOperation.TemplateUnapprovedOrNotExist",
             "FailedOperation.TemplateIdNotExist",
             "FailedOperation.MissingTemplateList",
@@ -91,8 +90,15 @@ OF_THE_TEXT = (
     ),
 )
 
+# Said of texts that are not approved and of values that make another text of an approved one.
+TEXT_OR_VALUES = "FailedOperation.TemplateIncorrectOrUnapproved"
+
 # A customer's own values are refused; those of the others may pass.
 OF_THE_VALUES = (
+    (
+        _("Tencent Cloud has not approved this template, or the parameters make another text of it"),
+        (TEXT_OR_VALUES,),
+    ),
     (
         _("The text holds a word that Tencent Cloud does not let through"),
         ("FailedOperation.ContainSensitiveWord", "InvalidParameter.DirtyWordFound"),

@@ -26,6 +26,7 @@ from notifications.providers.json_values import plain_number, text_of
 from notifications.providers.tencent_api import LARGEST_CALL, TencentApi, TencentSettings
 from notifications.providers.tencent_codes import (
     CLOSING_CODES,
+    TEXT_OR_VALUES,
     is_campaign_wide,
     is_of_one_number,
     is_of_the_text,
@@ -38,8 +39,9 @@ logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600
 LONGEST_PULL = 100
-# A gateway that fails twice running would make every further message of the batch doubtful too.
-LOST_IN_A_ROW = 2
+# A gateway that loses two answers running would make every further message of the batch doubtful too;
+# a text that is refused twice running is not refused for somebody's name.
+SETBACKS_IN_A_ROW = 2
 
 UNREGISTERED: Verdict = (
     Outcome.REFUSED_CONTENT,
@@ -109,14 +111,14 @@ class TencentSms(TencentRegistry):
         Hand over a batch, one call for each set of parameters, and answer in the order of the batch.
 
         Calls follow one another; after the time of the batch, a refusal that would meet every
-        further call, or two lost answers running, the rest is not handed over and put off.
+        further call, or two setbacks running, the rest is not handed over and put off.
         """
         if registered is None:
             return for_all([outgoing.reference for outgoing in batch], UNREGISTERED)
         ends = time.monotonic() + self.settings.batch_seconds
         answers: dict[int, Answer] = {}
         put_off: Verdict | None = None
-        lost = 0
+        setbacks = 0
         waiting = deque(groups_of(batch, size=self.batch_size))
         while waiting:
             places = waiting.popleft()
@@ -132,8 +134,8 @@ class TencentSms(TencentRegistry):
                 waiting.extendleft((places[half:], places[:half]))
                 continue
             answers |= zip(places, answered, strict=True)
-            lost = lost + 1 if is_lost(answered) else 0
-            if lost == LOST_IN_A_ROW or any(map(meets_every_call, answered)):
+            setbacks = setbacks + 1 if is_setback(answered) else 0
+            if setbacks == SETBACKS_IN_A_ROW or any(map(meets_every_call, answered)):
                 put_off = NOT_CALLED
         return [answers[place] for place in range(len(batch))]
 
@@ -293,9 +295,12 @@ def answer_of(outgoing: Outgoing, row: dict | None, *, call_reference: str) -> A
     return Answer(outgoing.reference, outcome, serial, code, words, is_for_all=is_campaign_wide(outcome, code))
 
 
-def is_lost(answers: Sequence[Answer]) -> bool:
-    """Whether nobody knows what became of a whole call."""
-    return all(answer.outcome is Outcome.UNKNOWN and answer.is_for_all for answer in answers)
+def is_setback(answers: Sequence[Answer]) -> bool:
+    """Whether a whole call was lost, or refused for its text or its values."""
+    return all(
+        answer.code == TEXT_OR_VALUES or (answer.outcome is Outcome.UNKNOWN and answer.is_for_all)
+        for answer in answers
+    )
 
 
 def meets_every_call(answer: Answer) -> bool:

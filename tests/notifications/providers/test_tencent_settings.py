@@ -3,8 +3,9 @@
 import pytest
 from tencent_cast import TEXT, outgoing, send
 
+from notifications.providers.addresses import check_url
 from notifications.providers.base import Outcome
-from notifications.providers.tencent_api import TencentSettings
+from notifications.providers.tencent_api import TencentSettings, host_header
 from notifications.providers.tencent_sms import TencentSms
 from tests.gateways.tencent import APP_ID, KEY_ID, SECRET, TencentProcess
 
@@ -27,6 +28,20 @@ def test_a_bad_setting_is_refused_with_its_remedy(changes, remedy):
 
     with pytest.raises(ValueError, match=remedy):
         TencentSms(TencentSettings(**(settings | changes)))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://sms.tencentcloudapi.com", "sms.tencentcloudapi.com"),
+        ("https://SMS.TencentCloudAPI.com:443/", "sms.tencentcloudapi.com"),
+        ("https://sms.tencentcloudapi.com:8443", "sms.tencentcloudapi.com:8443"),
+        ("http://gateway.example.com:443", "gateway.example.com:443"),
+        ("http://[2001:4860:4860::8888]:8900", "[2001:4860:4860::8888]:8900"),
+    ],
+)
+def test_the_host_is_signed_as_it_is_sent(url, host):
+    assert host_header(check_url(url, private_hosts=())) == host
 
 
 def test_a_private_address_that_nobody_listed_is_not_called():

@@ -263,6 +263,23 @@ def test_values_that_are_refused_stop_nobody_else(tencent, provider):
     assert answers[0].code == "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter"
 
 
+def test_one_name_that_makes_another_text_stops_nobody_else(tencent, provider):
+    batch = [outgoing(number, "您", f"A{place}") for place, number in enumerate(EVERYBODY)]
+    tencent.script.number_codes = {LI_NA: "FailedOperation.TemplateIncorrectOrUnapproved"}
+
+    assert outcomes(send(provider, batch)) == [Outcome.REFUSED_CONTENT, Outcome.TAKEN, Outcome.TAKEN]
+
+
+def test_a_text_that_is_refused_twice_running_is_called_no_more(tencent, provider):
+    batch = [outgoing(number, "您", f"A{place}") for place, number in enumerate(EVERYBODY)]
+    tencent.script.code = "FailedOperation.TemplateIncorrectOrUnapproved"
+
+    answers = send(provider, batch)
+
+    assert outcomes(answers) == [Outcome.REFUSED_CONTENT] * 2 + [Outcome.REFUSED_LATER]
+    assert tencent.calls["SendSms"] == 2
+
+
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "text/html", "application/xml", ""])
 def test_an_answer_is_read_whatever_it_calls_itself(tencent, provider, content_type):
     tencent.script.content_type = content_type
