@@ -1,0 +1,37 @@
+"""Connecting: one call that sends nothing, and says whether an account's key works."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from notifications.choices import RegistrationState, SignatureStatus
+from notifications.models import ProviderAccount, Signature
+from notifications.providers.base import RegistrationStatus, spoken
+from notifications.services import registration_states
+
+# Of a shop that has no signature yet a name is asked for that nobody has; the answer proves the key as well.
+NO_SIGNATURE = "鸿雁连接测试"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Whether the gateway answered as one that knows us, and what to tell staff."""
+
+    works: bool
+    words: str
+
+
+def try_out(account: ProviderAccount) -> Trial:
+    """Ask the gateway how far the shop's signature is: free of charge, and refused without a valid key."""
+    signatures = Signature.objects.order_by("-pk")
+    name = signatures.filter(status=SignatureStatus.APPROVED).values_list("name", flat=True).first()
+    try:
+        answer = registration_states.registry_of(account).registered_signature(name or NO_SIGNATURE)
+    except registration_states.CannotRegister as trouble:
+        return Trial(False, str(trouble))
+    if answer.status is RegistrationStatus.UNKNOWN:
+        return Trial(False, spoken(answer.words, gettext=_))
+    if not name:
+        return Trial(True, _("The key works. Enter your signature under Signatures next."))
+    said = {"signature": f"【{name}】", "state": RegistrationState(answer.status).label}
+    return Trial(True, _("The key works. The signature %(signature)s there: %(state)s.") % said)
