@@ -27,10 +27,15 @@ class SignatureForm(forms.ModelForm):
 
     class Meta:
         model = Signature
-        fields = ["name", "status", "note"]
+        fields = ["name", "status", "note", "opt_out_words"]
         labels = {"name": gettext_lazy("Signature")}
         help_texts = {
             "name": gettext_lazy("2 to 16 characters; the brackets 【】 are put around it by themselves."),
+            "opt_out_words": gettext_lazy(
+                "TD, T, N, R, 退订 and their relatives are understood by themselves. Add what your texts tell people "
+                "to reply beside them, separated by commas. Where a provider does not say which signature was "
+                "answered, the words of all signatures count."
+            ),
             "status": gettext_lazy("Carriers block every SMS whose signature they have not registered."),
         }
 

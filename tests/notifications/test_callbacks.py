@@ -10,9 +10,11 @@ from io import BytesIO
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from config.logs import DiscreetFormatter
 from customers import clock
@@ -20,6 +22,7 @@ from notifications import views
 from notifications.choices import CallbackKind
 from notifications.models import ProviderAccount, Receipt
 from notifications.services import callback_tokens, callbacks, gateways
+from tests import staff
 from tests.notifications import handed_over
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -243,3 +246,36 @@ def served(account):
     yield server.server_address, reads
     server.shutdown()
     server.server_close()
+
+
+def test_staff_change_the_address_and_end_the_old_one(account):
+    owner = staff.signed_in("owner")
+    page = reverse("admin:notifications_provideraccount_change", args=[account.pk])
+    old = account.callback_token
+
+    changed = owner.post(act("change_callback", account), {"_form_submitted": "True"}, follow=True).content.decode()
+    account.refresh_from_db()
+    before = owner.get(page).content.decode()
+    owner.post(act("end_old_callback", account), {"_form_submitted": "True"})
+    after = owner.get(page).content.decode()
+
+    assert account.previous_callback_token == old != account.callback_token
+    assert "Enter the new addresses at the gateway." in changed
+    assert "End the old addresses now" in before and old not in before
+    assert "End the old addresses now" not in after
+    assert callback_tokens.owner(old, now=clock.now()) is None
+    told = LogEntry.objects.values_list("change_message", flat=True)
+    assert {"Changed the callback addresses.", "Ended the old callback addresses."} <= set(told)
+
+
+@pytest.mark.parametrize("role", ["marketer", "clerk", "auditor"])
+def test_nobody_but_the_owner_changes_the_address(account, role):
+    answer = staff.signed_in(role).post(act("change_callback", account), {"_form_submitted": "True"})
+
+    assert answer.status_code in (302, 403)
+    assert callback_tokens.owner(account.callback_token, now=clock.now()) == account
+
+
+def act(name, account):
+    """The address of a button on the account's page."""
+    return reverse(f"admin:notifications_provideraccount_{name}", args=[account.pk])
