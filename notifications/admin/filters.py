@@ -8,9 +8,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from notifications import screening
-from notifications.admin.states import HELD, SENDING, STATES
+from notifications.admin.states import HELD, NO_RECEIPT, SENDING, STATES
 from notifications.choices import DeliveryStatus, SubmissionStatus
 from notifications.models import Hold, Message
+from notifications.models.delivery import TOO_LATE_FOR_A_RECEIPT
 
 IN_HAND = [SubmissionStatus.LEASED, SubmissionStatus.CALLED]
 RECENT_MESSAGES = 30
@@ -18,7 +19,11 @@ NOBODYS = -1
 
 
 def in_states(deliveries: QuerySet, states: Iterable[str]) -> QuerySet:
-    """The deliveries in any of these states, waiting on purpose and being sent told apart from queued."""
+    """
+    The deliveries in any of these states, waiting on purpose and being sent told apart from queued.
+
+    Those without a receipt are among the sent ones as well, where every report counts them.
+    """
     queued = Q(status=DeliveryStatus.QUEUED)
     sending = Q(submission__status__in=IN_HAND)
     held = Exists(Hold.objects.filter(delivery=OuterRef("pk"))) | ~Q(submission__held_for="") & Q(
@@ -33,6 +38,8 @@ def in_states(deliveries: QuerySet, states: Iterable[str]) -> QuerySet:
             wanted |= queued & held & ~sending
         elif state == DeliveryStatus.QUEUED:
             wanted |= queued & ~held & ~sending
+        elif state == NO_RECEIPT:
+            wanted |= Q(status=DeliveryStatus.SENT, sent_at__lt=TOO_LATE_FOR_A_RECEIPT)
     return deliveries.filter(wanted)
 
 

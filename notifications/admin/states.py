@@ -16,12 +16,14 @@ from notifications.models import Delivery
 
 HELD = "held"
 SENDING = "sending"
+NO_RECEIPT = "no_receipt"
 # In the order of a message's life; the names are those of the CSS classes too.
 STATES: dict[str, Promise | str] = {
     DeliveryStatus.QUEUED.value: DeliveryStatus.QUEUED.label,
     HELD: gettext_lazy("Held"),
     SENDING: gettext_lazy("Being sent"),
     DeliveryStatus.SENT.value: DeliveryStatus.SENT.label,
+    NO_RECEIPT: gettext_lazy("No receipt"),
     DeliveryStatus.DELIVERED.value: DeliveryStatus.DELIVERED.label,
     DeliveryStatus.UNDELIVERED.value: DeliveryStatus.UNDELIVERED.label,
     DeliveryStatus.FAILED.value: DeliveryStatus.FAILED.label,
@@ -34,6 +36,10 @@ MEANINGS = {
     HELD: gettext_lazy("Waits on purpose, for the moment named beside it."),
     SENDING: gettext_lazy("A worker is handing it to the provider."),
     DeliveryStatus.SENT.value: gettext_lazy("The provider took it; whether it arrived is not reported yet."),
+    NO_RECEIPT: gettext_lazy(
+        "The provider took it more than three days ago, and nobody ever reported whether it arrived. It counts "
+        "as sent."
+    ),
     DeliveryStatus.DELIVERED.value: gettext_lazy("The carrier reports that it arrived."),
     DeliveryStatus.UNDELIVERED.value: gettext_lazy("The carrier reports that it did not arrive."),
     DeliveryStatus.FAILED.value: gettext_lazy("The provider refused it."),

@@ -1,7 +1,9 @@
 """Delivery: one message to one customer; its holds and its tally."""
 
+from datetime import timedelta
+
 from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Func, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import Customer
@@ -9,12 +11,20 @@ from notifications.choices import HANDED_OVER, DeliveryStatus, HeldFor, Submissi
 from notifications.models.message import Message
 from notifications.models.submission import Submission
 
+# Carriers report within hours; what they have not reported by then they never do.
+TOO_LATE_FOR_A_RECEIPT = Func(function="hongyan_now", output_field=models.DateTimeField()) - timedelta(hours=72)
+
 
 class DeliveryQuerySet(models.QuerySet):
     """Questions about deliveries that have a name."""
 
     def with_state(self):
-        """Annotate `state`: the stored status, or `sending` while the provider has it unanswered."""
+        """
+        Annotate `state`: the stored status, or what a clock or the submission adds to it.
+
+        It is `sending` while the provider has it unanswered, and `no_receipt` when none came for
+        three days; one that comes later still moves it.
+        """
         return self.annotate(
             state=Case(
                 When(
@@ -22,6 +32,7 @@ class DeliveryQuerySet(models.QuerySet):
                     submission__status=SubmissionStatus.CALLED,
                     then=Value("sending"),
                 ),
+                When(status=DeliveryStatus.SENT, sent_at__lt=TOO_LATE_FOR_A_RECEIPT, then=Value("no_receipt")),
                 default=F("status"),
             )
         )
@@ -32,7 +43,7 @@ class Delivery(models.Model):
     One message to one customer.
 
         queued ──▶ (sending) ──▶ sent ──▶ delivered
-          │                │       └────▶ undelivered
+          │                │       └────▶ undelivered ──▶ delivered
           ├──▶ skipped     ├──▶ failed
           └──▶ canceled    └──▶ unknown ──▶ sent, delivered, undelivered, failed
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -17,6 +18,7 @@ from notifications.models import Delivery, DeliveryTally, Receipt, Submission
 from notifications.providers.base import Answer, Outcome
 from notifications.providers.closing import Closing
 from notifications.services import callbacks, receipts, write_back
+from tests import staff
 from tests.notifications import handed_over
 from tests.notifications.handed_over import encoded, named, report
 
@@ -351,3 +353,29 @@ def test_five_thousand_receipts_are_one_statement(account, django_assert_max_num
     # Two for each callback's own row would be too many for one item a callback, but they come in hundreds.
     with django_assert_max_num_queries(20):
         assert apply()["delivered"] == len(ids)
+
+
+def test_without_a_receipt_for_three_days_a_delivery_says_so_and_still_counts_as_sent(account):
+    now = clock.now()
+    one, two = handed_over.sent(account, 2, now=now)
+    Delivery.objects.filter(pk=one).update(sent_at=now - timedelta(hours=73))
+    client = staff.signed_in("auditor")
+    records = reverse("admin:notifications_delivery_changelist")
+
+    states = dict(Delivery.objects.with_state().values_list("pk", "state"))
+    shown = [client.get(records, {"state": state}).context_data["cl"].result_count for state in ("no_receipt", "sent")]
+    page = client.get(reverse("admin:notifications_delivery_change", args=[one])).content.decode()
+
+    assert states == {one: "no_receipt", two: "sent"}
+    assert shown == [1, 2]
+    assert "nobody ever reported" in page
+
+
+def test_a_receipt_after_three_days_still_counts(account):
+    (one,) = handed_over.sent(account, 1, now=clock.now())
+    Delivery.objects.update(sent_at=clock.now() - timedelta(days=9))
+    push(account, [report(one, "delivered")])
+
+    apply()
+
+    assert Delivery.objects.with_state().get().state == "delivered"
