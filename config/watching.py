@@ -29,7 +29,7 @@ MONEY_WORDS = ("balance", "arrears", "package", "top up", "top it up")
 def look() -> dict[str, int]:
     """Raise and end alerts, then tell what is to be told; answers counts."""
     now = clock.now()
-    found = alerts.keep(causes(now), now=now) + telling.send_due(now=now, clock=clock.now)
+    found = alerts.keep(causes(now), now=now) + telling.send_due(now=now, moment=clock.now)
     return {str(name): count for name, count in found.items()}
 
 

@@ -14,6 +14,13 @@ def now() -> datetime:
         return cursor.fetchone()[0]
 
 
+def real_now() -> datetime:
+    """The time of PostgreSQL without the offset: what others, who know nothing of it, believe."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
 def shop_zone() -> ZoneInfo:
     """The zone in which the shop counts its days and hours."""
     return ZoneInfo(settings.TIME_ZONE)

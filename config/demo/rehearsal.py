@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import requests
 from django.conf import settings
 
+from notifications.choices import CallbackKind
 from notifications.models import ProviderAccount, Receipt
-from notifications.services import receipts
+from notifications.services import callbacks, receipts
 
 PATIENCE = 20
 LOCAL = "127.0.0.1"
@@ -46,7 +47,7 @@ class Rehearsal:
         while time.monotonic() < ends:
             done = not requests.get(f"{self.address}/healthz", timeout=PATIENCE).json()["receipts_waiting"]
             while body := self._next():
-                receipts.store(account, body, now=now)
+                callbacks.store(account, body, kind=CallbackKind.RECEIPTS, now=now)
                 calls += 1
             receipts.apply(now=now)
             if done and self.pushed.empty() and not Receipt.objects.filter(applied_at=None).exists():

@@ -1,7 +1,6 @@
 """Telling: alerts on their way to the staff's chats and mailboxes."""
 
 import smtplib
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.db.models import F
 from django.utils.translation import gettext, override
 
+from customers import clock
 from customers.msgid import _
 from notifications import secrets
 from notifications.choices import AlertChannelKind
@@ -42,13 +42,13 @@ class Note:
     text: str
 
 
-def send_due(*, now: datetime, clock: Callable[[], datetime]) -> Counter:
+def send_due(*, now: datetime, moment: Callable[[], datetime]) -> Counter:
     """Tell each channel, in one text, what waits for it; answers the number of alerts told and not told."""
     total: Counter = Counter()
     for channel in AlertChannel.objects.filter(is_active=True):
         notices = _claim(channel, now)
         if notices:
-            total.update(_tell(channel, notices, clock))
+            total.update(_tell(channel, notices, moment))
     return total
 
 
@@ -78,7 +78,7 @@ def _claim(channel: AlertChannel, now: datetime) -> list[AlertNotice]:
     return mine
 
 
-def _tell(channel: AlertChannel, notices: Sequence[AlertNotice], clock: Callable[[], datetime]) -> Counter:
+def _tell(channel: AlertChannel, notices: Sequence[AlertNotice], moment: Callable[[], datetime]) -> Counter:
     mine = AlertNotice.objects.filter(pk__in=[notice.pk for notice in notices])
     try:
         _say(channel, _note(channel, [notice.alert for notice in notices]))
@@ -86,10 +86,10 @@ def _tell(channel: AlertChannel, notices: Sequence[AlertNotice], clock: Callable
         words = str(trouble)[:200]
         # The first tries come soon; a bot that blocks for ten minutes is asked again after them.
         pause = timedelta(seconds=30 * 2 ** min(notices[0].tries, 5))
-        mine.update(problem=words, send_after=clock() + pause)
+        mine.update(problem=words, send_after=moment() + pause)
         AlertChannel.objects.filter(pk=channel.pk).update(problem=words)
         return Counter(not_told=len(notices))
-    mine.update(sent_at=clock(), problem="")
+    mine.update(sent_at=moment(), problem="")
     AlertChannel.objects.filter(pk=channel.pk).exclude(problem="").update(problem="")
     return Counter(told=len(notices))
 
@@ -120,7 +120,8 @@ def _say(channel: AlertChannel, note: Note) -> None:
     client = HttpClient(private_hosts=settings.GATEWAY_PRIVATE_HOSTS, limits=LIMITS)
     try:
         # Bots believe a signature for an hour of their own time; the shop's clock may be shifted by months.
-        bots.tell(channel.kind, note.text, url=url, secret=secret, timestamp=time.time(), client=client)
+        timestamp = clock.real_now().timestamp()
+        bots.tell(channel.kind, note.text, url=url, secret=secret, timestamp=timestamp, client=client)
     finally:
         client.close()
 

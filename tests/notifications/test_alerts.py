@@ -40,7 +40,7 @@ def cause(key="account-1", kind=AlertKind.GATEWAY, page="/admin/") -> Cause:
 
 
 def send(now=NOON):
-    return telling.send_due(now=now, clock=lambda: now)
+    return telling.send_due(now=now, moment=lambda: now)
 
 
 def texts(bot) -> list[str]:
