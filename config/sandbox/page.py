@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from config.sandbox.gateway import Gateway
 from config.sandbox.rules import MAGIC, MAGIC_PREFIX
@@ -22,6 +23,7 @@ MAGIC_TITLE = _("Magic numbers: write to one of these to see it happen")
 ALL_ACCOUNTS = _("All accounts")
 AS_JSON = _("As JSON")
 REFERENCE = _("Reference")
+REPLY = _("Reply as this number")
 OUTCOMES = {
     "delivered": _("Delivered"),
     "undelivered": _("Not delivered"),
@@ -99,5 +101,7 @@ def card(message: dict[str, Any], say: Callable[[str], str]) -> str:
         f'<span class="{escape(outcome)}">{escape(words)}</span>'
         f"<small>{escape(message['time'][:19].replace('T', ' '))} UTC · {escape(message['account'])}</small></div>"
         f"<p>{escape(message['text'])}</p>"
-        f"<small>{escape(say(REFERENCE))} {escape(message['reference'])}</small></article>"
+        f"<small>{escape(say(REFERENCE))} {escape(message['reference'])} · "
+        f'<a href="/reply?{escape(urlencode({"number": message["number"]}))}">{escape(say(REPLY))}</a></small>'
+        "</article>"
     )

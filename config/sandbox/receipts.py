@@ -123,6 +123,14 @@ class ReceiptPusher:
         if url and self._settings.receipts:
             self._post(url, [Receipt(None, entry.reference, entry.number, entry.id, entry.outcome, "")])
 
+    def callback_url(self, number: int) -> str:
+        """The callback address of a number in the ledger, or nothing."""
+        return self._callbacks.url(number)
+
+    def push_reply(self, url: str, number: str, text: str) -> bool:
+        """Push one reply of a customer now; whether the shop took it."""
+        return self._post_items(url, [{"number": number, "text": text, "at": self._now()}])
+
     def waiting_count(self) -> int:
         """How many receipts wait to be pushed."""
         with self._changed:
@@ -198,12 +206,18 @@ class ReceiptPusher:
                 heapq.heappush(outbox.waiting, entry)
 
     def _post(self, url: str, receipts: list[Receipt]) -> bool:
-        at = self._clock.now().isoformat(timespec="milliseconds")
-        body = json.dumps([receipt.content(at) for receipt in receipts]).encode()
+        at = self._now()
+        return self._post_items(url, [receipt.content(at) for receipt in receipts])
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="milliseconds")
+
+    def _post_items(self, url: str, items: list[dict[str, str]]) -> bool:
+        body = json.dumps(items).encode()
         try:
             answer = self._client.post(url, body=body, headers={"Content-Type": "application/json"})
         except (CallFailed, RefusedAddress) as failure:
-            logger.info("Receipts did not arrive: %s", failure)
+            logger.info("A push did not arrive: %s", failure)
             return False
         return 200 <= answer.status < 300
 

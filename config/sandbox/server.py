@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from config.sandbox.gateway import BadCall, Gateway, Reply, bad_request
 from config.sandbox.page import ledger_page
+from config.sandbox.replies import NOT_PUSHED, PUSHED, read_form, reply, reply_page
 from config.sandbox.settings import BadSetting
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 LARGEST_BODY = 4 * 1024 * 1024
 LARGEST_PAGE = 100_000
 IDLE_SECONDS = 60
+FORM_TYPE = "application/x-www-form-urlencoded"
 JSON_TYPE = "application/json; charset=utf-8"
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -77,8 +79,9 @@ class Handler(BaseHTTPRequestHandler):
         if not self._is_host_ours():
             self._answer_json(421, {"words": "This gateway is not reachable under that name."})
         elif address.path == "/":
-            page = ledger_page(gateway, query, self.headers.get("Accept-Language", ""))
-            self._answer(200, page.encode("utf-8", "replace"), "text/html; charset=utf-8")
+            self._answer_page(200, ledger_page(gateway, query, self.headers.get("Accept-Language", "")))
+        elif address.path == "/reply":
+            self._answer_page(200, reply_page(query.get("number", ""), self.headers.get("Accept-Language", "")))
         elif address.path == "/ledger.json":
             self._answer_ledger(query)
         elif address.path == "/settings":
@@ -94,9 +97,12 @@ class Handler(BaseHTTPRequestHandler):
             self._answer_json(404, {"words": "There is nothing here. The protocol is in docs/gateway-protocol.md."})
 
     def do_POST(self) -> None:
-        """Answer the shop: send, query, settings."""
+        """Answer the shop: send, query, settings; and the form for replies."""
         self.server.begin()
         try:
+            if self.path == "/reply" and self.headers.get_content_type() == FORM_TYPE:
+                self._take_form()
+                return
             reply = self._reply()
             if reply.seconds:
                 time.sleep(reply.seconds)
@@ -115,6 +121,9 @@ class Handler(BaseHTTPRequestHandler):
                     return gateway.send(request, key=self._key())
                 case "/query":
                     return gateway.query(request, key=self._key())
+                case "/reply":
+                    words = request if isinstance(request, dict) else {}
+                    return Reply(200, {"pushed": reply(gateway, words.get("number"), words.get("text"))})
                 case "/settings":
                     return Reply(200, gateway.change_settings(request))
         except BadCall as refusal:
@@ -126,15 +135,24 @@ class Handler(BaseHTTPRequestHandler):
             return Reply(500, {"words": "The ledger could not be written."})
         return Reply(404, {"words": "There is nothing here. The protocol is in docs/gateway-protocol.md."})
 
+    def _take_form(self) -> None:
+        """Push what was typed into the form, which only our own page may send."""
+        origin = urlsplit(self.headers.get("Origin", "")).netloc
+        accepted = self.headers.get("Accept-Language", "")
+        try:
+            fields = read_form(self._body())
+            if not self._is_host_ours() or origin != self.headers.get("Host"):
+                raise BadCall(403, "refused_account", "bad_request", "Send the form from its own page.")
+            number = fields.get("number", "")
+            is_pushed = reply(self.server.gateway, number, fields.get("text", ""))
+        except BadCall as refusal:
+            self._answer_json(refusal.reply.status, refusal.reply.content)
+            return
+        words = PUSHED if is_pushed else NOT_PUSHED
+        self._answer_page(200, reply_page(number, accepted, words=words, is_good=is_pushed))
+
     def _request(self) -> Any:
-        length = self.headers.get("Content-Length", "")
-        if not length.isdigit():
-            self.close_connection = True
-            raise BadCall(411, "refused_account", "bad_request", "Content-Length is missing.")
-        if int(length) > LARGEST_BODY:
-            self.close_connection = True
-            raise BadCall(413, "refused_account", "too_many", "The body is larger than 4 MiB.")
-        body = self.rfile.read(int(length))
+        body = self._body()
         # A page in a browser cannot send this type to another origin without being allowed to.
         if self.headers.get_content_type() != "application/json" or not self._is_host_ours():
             raise BadCall(415, "refused_account", "bad_request", "Send JSON, as application/json.")
@@ -142,6 +160,16 @@ class Handler(BaseHTTPRequestHandler):
             return json.loads(body)
         except (ValueError, RecursionError):
             raise bad_request("The body is not readable JSON.") from None
+
+    def _body(self) -> bytes:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit():
+            self.close_connection = True
+            raise BadCall(411, "refused_account", "bad_request", "Content-Length is missing.")
+        if int(length) > LARGEST_BODY:
+            self.close_connection = True
+            raise BadCall(413, "refused_account", "too_many", "The body is larger than 4 MiB.")
+        return self.rfile.read(int(length))
 
     def _key(self) -> str:
         return self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -178,6 +206,9 @@ class Handler(BaseHTTPRequestHandler):
         head = f'{{"count": {ledger.count(account)}, "next": {following}, "messages": [\n'
         body = head.encode() + b",".join(lines) + b"]}\n"
         self._answer(200, body, JSON_TYPE)
+
+    def _answer_page(self, status: int, page: str) -> None:
+        self._answer(status, page.encode("utf-8", "replace"), "text/html; charset=utf-8")
 
     def _answer_json(self, status: int, content: dict[str, Any]) -> None:
         self._answer(status, encode(content).encode("utf-8", "replace"), JSON_TYPE)
