@@ -24,7 +24,8 @@ NOT_PUSHED = _("The shop did not take the reply. Look whether it runs, and wheth
 NOBODY = _("No message has come in yet, so nobody knows where the shop is.")
 FORM_STYLE = """
 label { display: block; margin: 1rem 0 .3rem }
-input, button { font: inherit; padding: .5rem .8rem; border-radius: .5rem; border: 1px solid #8888; max-width: 100%; box-sizing: border-box } input { width: 26rem } button { cursor: pointer }
+input, button { font: inherit; padding: .5rem .8rem; border-radius: .5rem; border: 1px solid #8888 }
+input { width: 26rem; max-width: 100%; box-sizing: border-box } button { cursor: pointer }
 .row { display: flex; flex-wrap: wrap; gap: .5rem; margin-top: 1rem } .good { color: #15803d } .bad { color: #dc2626 }
 """
 

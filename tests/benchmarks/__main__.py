@@ -16,6 +16,7 @@ BENCHMARKS = {
     "sending": "messages a second, against one job per message and django-post_office",
     "planning": "planning and screening, against a bare INSERT … SELECT",
     "caps": "frequency caps decided and taken a second",
+    "receipts": "receipts of carriers, applied by one worker",
     "importing": "a spreadsheet, against a bare merge and django-import-export",
     "pages": "every page of the admin at full size",
 }
