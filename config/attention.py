@@ -15,11 +15,11 @@ from config import second_factor
 from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
 from notifications.choices import AlertKind, DeliveryStatus, SignatureStatus
-from notifications.models import Alert, DeliveryTally, Message, ProviderAccount, Reply, Template
+from notifications.models import Alert, DeliveryTally, Message, ProviderAccount, Receipt, Reply, Template
 from notifications.providers.base import spoken
 
 LOOKS_BACK = timedelta(days=7)
-REPLIES_COUNTED = 10_000
+COUNTED_AT_MOST = 10_000
 ALERTS_SHOWN = 10
 
 
@@ -43,6 +43,8 @@ def points(request: HttpRequest, *, now: datetime) -> list[Point]:
         found += _accounts()
     if user.has_perm("notifications.view_message"):
         found += _messages(now)
+    if user.has_perm("notifications.view_receipt"):
+        found += _callbacks(now)
     if user.has_perm("notifications.view_reply"):
         found += _replies()
     if user.has_perm("campaigns.view_campaign"):
@@ -130,11 +132,26 @@ def _unknown(now: datetime) -> list[Point]:
 
 def _replies() -> list[Point]:
     """Replies that wait for a person."""
-    count = Reply.objects.needing_attention()[:REPLIES_COUNTED].count()
+    count = Reply.objects.needing_attention()[:COUNTED_AT_MOST].count()
     if not count:
         return []
     words = ngettext("%d reply waits for a person.", "%d replies wait for a person.", count)
     return [Point("warn", "forum", words % count, reverse("admin:notifications_reply_changelist"))]
+
+
+def _callbacks(now: datetime) -> list[Point]:
+    """Callbacks that were not understood in full."""
+    lately = Receipt.objects.filter(received_at__gte=now - LOOKS_BACK).exclude(problem="")
+    count = lately[:COUNTED_AT_MOST].count()
+    if not count:
+        return []
+    words = ngettext(
+        "%d callback of a provider was not understood in full.",
+        "%d callbacks of providers were not understood in full.",
+        count,
+    )
+    link = f"{reverse('admin:notifications_receipt_changelist')}?show=problems"
+    return [Point("warn", "webhook", words % count, link)]
 
 
 def _campaigns(now: datetime) -> list[Point]:

@@ -28,6 +28,7 @@ RULES = [
     (_("Provider accounts"), "cell_tower", "notifications.ProviderAccount"),
     (_("Alerts"), "notifications_active", "notifications.Alert"),
     (_("Alert channels"), "forward_to_inbox", "notifications.AlertChannel"),
+    (_("Callbacks"), "webhook", "notifications.Receipt"),
     (_("Staff"), "badge", "auth.User"),
     (_("Roles"), "admin_panel_settings", "auth.Group"),
     (_("Locked sign-ins"), "lock_person", "axes.AccessAttempt"),

@@ -2,6 +2,7 @@
 
 from notifications.admin import (
     alert,
+    callback,
     customer_filters,
     delivery,
     message,
@@ -14,6 +15,7 @@ from notifications.admin import (
 
 __all__ = [
     "alert",
+    "callback",
     "customer_filters",
     "delivery",
     "message",

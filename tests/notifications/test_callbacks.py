@@ -21,7 +21,7 @@ from customers import clock
 from notifications import views
 from notifications.choices import CallbackKind
 from notifications.models import ProviderAccount, Receipt
-from notifications.services import callback_tokens, callbacks, gateways
+from notifications.services import callback_tokens, callbacks, gateways, receipts
 from tests import staff
 from tests.notifications import handed_over
 
@@ -279,3 +279,21 @@ def test_nobody_but_the_owner_changes_the_address(account, role):
 def act(name, account):
     """The address of a button on the account's page."""
     return reverse(f"admin:notifications_provideraccount_{name}", args=[account.pk])
+
+
+def test_what_was_not_understood_is_told_and_shown_to_those_who_may_see_numbers(account, provider):
+    provider.post(door(account), b'[{"number": "13800000001", "melted": 1}]', content_type="application/json")
+    provider.post(door(account), b"[]", content_type="application/json")
+    receipts.apply(now=clock.now())
+    problems = f"{reverse('admin:notifications_receipt_changelist')}?show=problems"
+    page = reverse("admin:notifications_receipt_change", args=[Receipt.objects.exclude(problem="").get().pk])
+    owner, auditor = staff.signed_in("owner"), staff.signed_in("auditor")
+
+    overview = auditor.get(reverse("admin:index")).content.decode()
+
+    assert "1 callback of a provider was not understood in full." in overview
+    assert problems in overview
+    assert owner.get(problems).context_data["cl"].result_count == 1
+    assert "13800000001" in owner.get(page).content.decode()
+    assert "13800000001" not in auditor.get(page).content.decode()
+    assert "The receipt names no message." in auditor.get(page).content.decode()
