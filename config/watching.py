@@ -10,6 +10,7 @@ from django.utils.translation import ngettext, override
 
 from campaigns import reports
 from campaigns.choices import CampaignStatus
+from campaigns.services import approvals
 from config import pulse
 from customers import clock
 from notifications.choices import AlertKind, StopReason
@@ -40,6 +41,7 @@ def causes(now: datetime) -> Iterator[Cause]:
     yield from _accounts()
     yield from _unreachable(now)
     yield from _messages(now)
+    yield from _taken_back()
     yield from _missed(now)
 
 
@@ -164,6 +166,17 @@ def _is_ours(words: str) -> bool:
 
 def _stopped(message: Message, why: str) -> str:
     return _("“%(name)s” was stopped: %(why)s") % {"name": message.name, "why": why}
+
+
+def _taken_back() -> Iterator[Cause]:
+    """Scheduled campaigns whose text or signature a provider has taken back."""
+    for flag in approvals.flagged(at_most=MOST_MISSED):
+        yield Cause(
+            AlertKind.REJECTED_TEXT,
+            f"campaign-{flag.campaign.pk}:taken-back",
+            lambda campaign=flag.campaign: approvals.flag_of(campaign).words,
+            reverse("admin:campaigns_campaign_live", args=[flag.campaign.pk]),
+        )
 
 
 def _missed(now: datetime) -> Iterator[Cause]:

@@ -41,6 +41,11 @@ def flagged(*, at_most: int = 5) -> list[Flag]:
     return flags[:at_most]
 
 
+def flag_of(campaign: Campaign) -> Flag:
+    """The same of one campaign, in the reader's language."""
+    return Flag(campaign, tuple(sentences_of(campaign)))
+
+
 def sentences_of(campaign: Campaign) -> list[str]:
     """What was taken back of the texts of a campaign that has not started; nothing of any other."""
     if campaign.status not in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):

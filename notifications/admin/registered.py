@@ -64,6 +64,16 @@ class Standing:
         return self.text is not None and self.text.is_of_another
 
 
+def of_template(template: Template | None) -> dict[str, list]:
+    """What the page of a template shows of it: how far it is, and what was taken back."""
+    if template is None:
+        return {}
+    return {
+        "standings": standings(template),
+        "taken_back": registrations.trouble_for([template.pk]).get(template.pk, []),
+    }
+
+
 def standings(template: Template) -> list[Standing]:
     """How far a template is, at each account that approves its texts first."""
     accounts = [one for one in registration_states.composing_accounts() if one.channel == template.channel]
@@ -117,6 +127,7 @@ def drafts(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """What providers would register of a draft, with the accounts it is for, and why some would not."""
     written: dict[str, list[str]] = {}
+    refused: dict[str, list[str]] = {}
     for account in registration_states.composing_accounts():
         if account.channel != channel:
             continue
@@ -124,11 +135,16 @@ def drafts(
             placeholder = registration_states.registry_of(account).placeholder
             form = compiled.skeleton(placeholder, signature=signature, opt_out=opt_out, is_marketing=bool(opt_out))
         except rendering.Refused as refusal:
-            return {}, [_("Not for %(account)s: %(words)s") % {"account": account, "words": refusal.sentence(_)}]
+            refused.setdefault(refusal.sentence(_), []).append(account.name)
+            continue
         except CannotRegister:
             continue  # The page of the account says what it lacks.
         written.setdefault(form, []).append(account.name)
-    return written, []
+    sentences = [
+        _("Not for %(account)s: %(words)s") % {"account": "、".join(names), "words": words}
+        for words, names in refused.items()
+    ]
+    return written, sentences
 
 
 def of_account(account: ProviderAccount | None) -> dict[str, list | None]:

@@ -112,6 +112,7 @@ class TemplateAdmin(ModelAdmin):
 
     form = TemplateForm
     change_form_template = "admin/notifications/template/change_form.html"
+    change_form_outer_before_template = "admin/notifications/template/taken_back.html"
     change_form_outer_after_template = "admin/notifications/template/registered.html"
     list_display = ["shown_name", "said", "class_of_message", "signature", "length", "version", "updated_at"]
     list_filter = ["purpose", "signature", ArchivedFilter]
@@ -166,7 +167,7 @@ class TemplateAdmin(ModelAdmin):
     ) -> HttpResponse:
         """The page, with how far the text is where providers approve texts first."""
         template = self.get_object(request, object_id)
-        extra = {"standings": registered.standings(template) if template else []}
+        extra = registered.of_template(template)
         return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 
     def preview(self, request: HttpRequest) -> HttpResponse:

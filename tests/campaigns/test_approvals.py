@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils import translation
 
 from campaigns.services import approvals, campaigns, reviews
-from config import attention
+from config import attention, watching
+from notifications.choices import AlertKind
 from notifications.services import registrations
 from tests import registered, staff
 from tests.gateways.aliyun import Aliyun
@@ -56,12 +57,24 @@ def test_a_rejected_text_flags_the_scheduled_campaign_with_the_reason(aliyun, sc
 
     with translation.override("en"):
         (flag,) = approvals.flagged()
-        words = [point.words for point in attention.points(request, now=NOON)]
+        words = flag.words
+        shown = [point.words for point in attention.points(request, now=NOON)]
 
     assert flag.campaign == scheduled
-    assert flag.words.startswith("“New Year greeting” goes out 2027-02-06 12:00. 阿里云 rejected the text of")
-    assert flag.words.endswith("含营销词")
-    assert flag.words in words
+    assert words.startswith("“New Year greeting” goes out 2027-02-06 12:00. 阿里云 rejected the text of")
+    assert words.endswith("含营销词")
+    assert words in shown
+
+
+def test_staff_are_told_at_once_in_their_language(aliyun, scheduled):
+    take_back(aliyun)
+
+    (cause,) = [cause for cause in watching.causes(NOON) if cause.kind == AlertKind.REJECTED_TEXT]
+
+    with translation.override("en"):
+        assert "rejected the text of" in cause.sentence()
+    with translation.override("zh-hans"):
+        assert "驳回了" in cause.sentence()
 
 
 def test_the_page_of_the_campaign_says_so(aliyun, scheduled):
