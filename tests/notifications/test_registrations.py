@@ -1,14 +1,15 @@
 """Texts that a provider approves before they may be sent: handed in, taken over, watched, and taken back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connections, transaction
+from django.utils import translation
 
 from customers import clock
-from notifications import secrets
-from notifications.choices import GatewayKind, RegistrationState
-from notifications.models import ProviderAccount, RegisteredSignature, RegisteredText, Template
+from notifications.choices import RegistrationState
+from notifications.models import RegisteredSignature, RegisteredText, Template
 from notifications.providers.base import RegisteredText as Call
 from notifications.providers.base import RegistrationStatus
 from notifications.services import messages, registration_states, registrations
@@ -20,6 +21,13 @@ from tests.gateways import tencent as tencent_server
 pytestmark = pytest.mark.django_db
 
 NEW_YEAR = "亲爱的${name}，新年快乐！拒收请回复R"
+
+
+@pytest.fixture(autouse=True)
+def in_english():
+    """Sentences are held against their English originals."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture
@@ -34,6 +42,20 @@ def aliyun(tmp_path, settings):
 def account(aliyun):
     """The shop's account there."""
     return registered.account_at(aliyun)
+
+
+@pytest.fixture
+def tencent(tmp_path, settings):
+    """Tencent Cloud, which approves at once."""
+    with tencent_server.Tencent(tmp_path / "tencent", review=0) as service:
+        settings.GATEWAY_PRIVATE_HOSTS = [service.host]
+        yield service
+
+
+@pytest.fixture
+def account_at_tencent(tencent):
+    """The shop's account there."""
+    return registered.account_at_tencent(tencent)
 
 
 @pytest.fixture
@@ -396,23 +418,45 @@ def test_no_transaction_is_open_while_a_provider_is_asked(aliyun, account, templ
     assert set(seen) == {"idle"}
 
 
-def test_tencent_cloud_numbers_the_parameters(tmp_path, settings, template, now):
-    with tencent_server.Tencent(tmp_path / "tencent", review=0) as service:
-        settings.GATEWAY_PRIVATE_HOSTS = [service.host]
-        account = ProviderAccount.objects.create(
-            name="腾讯云",
-            gateway=GatewayKind.TENCENT_SMS,
-            url=service.url,
-            key_id=tencent_server.KEY_ID,
-            app_id=tencent_server.APP_ID,
-            encrypted_secret=secrets.encrypt(tencent_server.SECRET),
-            callback_token="token-tencent",
-        )
+@pytest.mark.django_db(transaction=True)
+def test_of_two_clicks_at_once_one_hands_the_text_in(aliyun, account, template, now):
+    aliyun.script.latency_ms = 300
 
-        row = hand_in(template, account, now)
-        service.script.signatures["鸿雁花店"] = [0, ""]
-        registrations.sync(now=now)
+    def click(_place):
+        try:
+            with translation.override("en"):
+                return hand_in(template, account, now).status
+        except CannotRegister as refusal:
+            return str(refusal)
+        finally:
+            connections.close_all()
 
-        row.refresh_from_db()
-        assert service.script.templates[row.code][0] == "亲爱的{1}，新年快乐！拒收请回复R"
-        assert registrations.usable(frozen(template, now), account) == Call(row.code, "鸿雁花店")
+    with ThreadPoolExecutor(2) as threads:
+        said = list(threads.map(click, range(2)))
+
+    assert aliyun.calls["CreateSmsTemplate"] == 1
+    assert "in_review" in said
+    assert any("already" in words for words in said)
+
+
+def test_a_text_and_a_signature_stand_once_per_account(account, template, now):
+    hand_in(template, account, now)
+    registrations.sync(now=now)
+
+    for row, name in [
+        (RegisteredText.objects.get(), "registered_text_stands_once"),
+        (RegisteredSignature.objects.get(), "registered_signature_stands_once"),
+    ]:
+        row.pk = None
+        with pytest.raises(IntegrityError, match=name), transaction.atomic():
+            row.save(force_insert=True)
+
+
+def test_tencent_cloud_numbers_the_parameters(tencent, account_at_tencent, template, now):
+    row = hand_in(template, account_at_tencent, now)
+    tencent.script.signatures["鸿雁花店"] = [0, ""]
+    registrations.sync(now=now)
+
+    row.refresh_from_db()
+    assert tencent.script.templates[row.code][0] == "亲爱的{1}，新年快乐！拒收请回复R"
+    assert registrations.usable(frozen(template, now), account_at_tencent) == Call(row.code, "鸿雁花店")
