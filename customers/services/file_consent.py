@@ -12,30 +12,33 @@ from customers.services import consent, gate
 # Whether the chunk may take back consent: only then do messages being handed over have to wait for it.
 REFUSALS = """
 SELECT EXISTS (
-    SELECT FROM staged_row staged JOIN planned_row planned USING (number)
-    WHERE (staged.sms_wish IN ('no', 'opt_out') OR staged.email_wish IN ('no', 'opt_out'))
-      AND (planned.outcome IN ('matched', 'duplicate') OR 'opt_out' IN (staged.sms_wish, staged.email_wish))
+    SELECT FROM planned_row
+    WHERE (sms_wish IN ('no', 'opt_out') OR email_wish IN ('no', 'opt_out'))
+      AND (outcome IN ('matched', 'duplicate') OR 'opt_out' IN (sms_wish, email_wish))
 )
 """
 
-# A later row of the same customer may refuse what the first one allowed, and never the other way round.
+# A later row of the same customer may refuse what the first one allowed, and never the other way round. Whoever is new
+# in this chunk has answered nothing yet, and is not looked up among the answers.
 WISHES = """
-WITH wish AS MATERIALIZED (
-    SELECT planned.number, planned.customer_id, given.channel, given.address, given.wish, planned.outcome
-    FROM planned_row planned
-    JOIN staged_row staged USING (number)
-    CROSS JOIN LATERAL (VALUES
-        ('sms', staged.phone, CASE WHEN staged.sms_wish = 'unknown' AND 'sms' = ANY(%(declared_channels)s)
-                                   THEN 'declared' ELSE staged.sms_wish END),
-        ('email', staged.email, CASE WHEN staged.email_wish = 'unknown' AND 'email' = ANY(%(declared_channels)s)
-                                     THEN 'declared' ELSE staged.email_wish END)
-    ) AS given (channel, address, wish)
-    WHERE planned.customer_id IS NOT NULL AND (
-        given.wish IN ('no', 'opt_out')
-        OR given.wish IN ('yes', 'declared') AND given.address <> '' AND planned.outcome IN ('created', 'matched')
+WITH said (number, customer_id, outcome, channel, address, wish) AS (
+    SELECT number, customer_id, outcome, 'sms', phone,
+           CASE WHEN sms_wish = 'unknown' AND 'sms' = ANY(%(declared_channels)s) THEN 'declared'
+                ELSE sms_wish END
+    FROM planned_row
+    UNION ALL
+    SELECT number, customer_id, outcome, 'email', email,
+           CASE WHEN email_wish = 'unknown' AND 'email' = ANY(%(declared_channels)s) THEN 'declared'
+                ELSE email_wish END
+    FROM planned_row
+), wish AS MATERIALIZED (
+    SELECT * FROM said
+    WHERE customer_id IS NOT NULL AND (
+        wish = 'opt_out' OR wish = 'no' AND outcome <> 'created'
+        OR wish IN ('yes', 'declared') AND address <> '' AND outcome IN ('created', 'matched')
     )
 ), refusal AS (
-    SELECT DISTINCT customer_id, channel FROM wish WHERE wish IN ('no', 'opt_out')
+    SELECT DISTINCT customer_id, channel FROM wish WHERE wish IN ('no', 'opt_out') AND outcome = 'duplicate'
 ), closed AS MATERIALIZED (
     SELECT wish.channel, wish.address, unnest(%(all_purposes)s::text[]) AS purpose
     FROM wish JOIN customers_suppression shut ON shut.channel = wish.channel AND shut.address = wish.address
@@ -48,31 +51,58 @@ WITH wish AS MATERIALIZED (
         ON elsewhere.customer_id = point.customer_id AND elsewhere.channel = point.channel
        AND elsewhere.status = 'withdrawn'
     WHERE wish.wish IN ('yes', 'declared')
+    UNION
+    -- An address that another row brings to somebody who opted out.
+    SELECT wish.channel, wish.address, elsewhere.purpose
+    FROM wish
+    JOIN missing_point point ON point.channel = wish.channel AND point.address = wish.address
+    JOIN customers_consent elsewhere
+        ON elsewhere.customer_id = point.customer_id AND elsewhere.channel = point.channel
+       AND elsewhere.status = 'withdrawn'
+    WHERE wish.wish IN ('yes', 'declared')
+), asked AS (
+    SELECT wish.*, purpose
+    FROM wish CROSS JOIN LATERAL unnest(
+        CASE wish.wish WHEN 'declared' THEN %(declared_purposes)s::text[] ELSE %(all_purposes)s::text[] END
+    ) AS purpose
+), compared AS (
+    SELECT asked.*, NULL AS status FROM asked WHERE outcome = 'created'
+    UNION ALL
+    SELECT asked.*, standing.status
+    FROM asked LEFT JOIN customers_consent standing
+        ON standing.customer_id = asked.customer_id AND standing.channel = asked.channel
+       AND standing.purpose = asked.purpose
+    WHERE outcome <> 'created'
+), answered AS (
+    SELECT compared.number, compared.customer_id, compared.channel, compared.purpose, compared.wish,
+           CASE
+               WHEN compared.wish = 'no' THEN CASE WHEN compared.status = 'granted' THEN 'withdraw' END
+               WHEN compared.wish = 'opt_out' THEN
+                   CASE WHEN compared.status IS DISTINCT FROM 'withdrawn' THEN 'withdraw' END
+               WHEN refusal.customer_id IS NOT NULL THEN NULL
+               WHEN compared.status = 'withdrawn' OR closed.address IS NOT NULL THEN 'kept'
+               WHEN compared.status IS NULL THEN 'grant'
+           END AS effect,
+           compared.outcome = 'created' AS is_new
+    FROM compared
+    LEFT JOIN closed
+        ON closed.channel = compared.channel AND closed.address = compared.address
+       AND closed.purpose = compared.purpose
+    LEFT JOIN refusal ON refusal.customer_id = compared.customer_id AND refusal.channel = compared.channel
 )
-INSERT INTO consent_wish (number, customer_id, channel, purpose, wish, effect)
-SELECT wish.number, wish.customer_id, wish.channel, asked.purpose, wish.wish,
-       CASE
-           WHEN wish.wish = 'no' THEN CASE WHEN standing.status = 'granted' THEN 'withdraw' ELSE '' END
-           WHEN wish.wish = 'opt_out' THEN CASE WHEN standing.status = 'withdrawn' THEN '' ELSE 'withdraw' END
-           WHEN refusal.customer_id IS NOT NULL THEN ''
-           WHEN standing.status = 'withdrawn' OR closed.address IS NOT NULL THEN 'kept'
-           WHEN standing.status = 'granted' THEN ''
-           ELSE 'grant'
-       END
-FROM wish
-CROSS JOIN LATERAL unnest(
-    CASE wish.wish WHEN 'declared' THEN %(declared_purposes)s::text[] ELSE %(all_purposes)s::text[] END
-) AS asked (purpose)
-LEFT JOIN customers_consent standing
-    ON standing.customer_id = wish.customer_id AND standing.channel = wish.channel AND standing.purpose = asked.purpose
-LEFT JOIN closed
-    ON closed.channel = wish.channel AND closed.address = wish.address AND closed.purpose = asked.purpose
-LEFT JOIN refusal ON refusal.customer_id = wish.customer_id AND refusal.channel = wish.channel
+INSERT INTO consent_wish (number, customer_id, channel, purpose, wish, effect, is_new)
+SELECT * FROM answered WHERE effect IS NOT NULL
+"""
+
+# Nobody else can have answered for a new customer, and looking for conflicts costs a third.
+GRANT_NEW = """
+INSERT INTO customers_consent (customer_id, channel, purpose, status, changed_at)
+SELECT customer_id, channel, purpose, 'granted', %(now)s FROM consent_wish WHERE effect = 'grant' AND is_new
 """
 
 GRANT = """
 INSERT INTO customers_consent (customer_id, channel, purpose, status, changed_at)
-SELECT customer_id, channel, purpose, 'granted', %(now)s FROM consent_wish WHERE effect = 'grant'
+SELECT customer_id, channel, purpose, 'granted', %(now)s FROM consent_wish WHERE effect = 'grant' AND NOT is_new
 ON CONFLICT (customer_id, channel, purpose) DO NOTHING
 """
 
@@ -155,6 +185,7 @@ def take(cursor: CursorWrapper, evidence: FileEvidence, *, now: datetime) -> Non
         "actor": evidence.by.pk if evidence.by else None,
         "import": evidence.import_id,
     }
+    cursor.execute(GRANT_NEW, values)
     cursor.execute(GRANT, values)
     cursor.execute(GRANT_EVIDENCE, values)
     cursor.execute(WITHDRAWALS)

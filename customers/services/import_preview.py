@@ -109,7 +109,7 @@ def _count(
             analysis.compared += batch.count
         for _row in seen:
             pass
-        import_plan.plan(cursor)
+        import_plan.plan(cursor, repeats=True)
         file_consent.wish(cursor, evidence)
         analysis.counts = import_merge.counts(cursor)
 

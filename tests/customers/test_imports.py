@@ -203,6 +203,17 @@ def test_rows_of_one_customer_in_different_chunks_are_one_customer(db, monkeypat
     assert file.counts == {"created": 2, "created:empty": 1, "duplicate": 2}
 
 
+def test_rows_that_share_a_key_are_planned_as_carefully_as_rows_that_do_not(db):
+    row = {"手机号": "13800000051", "邮箱": "family@example.com", "会员编号": "M1"}
+    file = imported(table(row, {**row, "手机号": "13800000052"}, {"邮箱": "family@example.com"}, {"会员编号": "M1"}))
+
+    assert outcomes(file) == ["created", "created", "duplicate", "duplicate"]
+    rows = ImportedRow.objects.filter(spreadsheet_import=file).order_by("number")
+    assert [row.duplicate_of for row in rows] == [None, None, 2, 2]
+    assert [bool(row.problems) for row in rows] == [False, True, False, False]
+    assert Customer.objects.get(external_id="M1").pk == rows[0].customer_id
+
+
 def test_a_row_without_any_address_is_rejected_with_its_reason(db):
     file = imported(table(LI_NA, {"姓名": "无名", "手机号": "138****0000"}))
 
@@ -285,6 +296,21 @@ def test_an_import_never_writes_around_an_opt_out_of_the_same_address(db):
 
     newcomer = Customer.objects.get(contact_points__address="13800000031")
     assert not newcomer.consents.filter(channel="email", status="granted").exists()
+
+
+def test_an_address_that_the_file_brings_to_somebody_who_opted_out_is_closed_to_all(db):
+    cast.customer("老记录", phone="13800000032", email="old@example.com", consent=ConsentStatus.WITHDRAWN)
+    rows = [
+        {"手机号": "13800000032", "邮箱": "shared@example.com"},
+        {"手机号": "13800000033", "邮箱": "shared@example.com", **YES},
+    ]
+
+    preview = uploaded(table(*rows)).preview["counts"]
+    file = imported(table(*rows))
+
+    newcomer = Customer.objects.get(contact_points__address="13800000033")
+    assert set(newcomer.consents.values_list("channel", "status")) == {("sms", "granted")}
+    assert preview["consent:kept"] == file.counts["consent:kept"] == 1
 
 
 def test_a_refusal_in_any_row_of_a_customer_counts(db):
