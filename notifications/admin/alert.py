@@ -8,7 +8,7 @@ from django.core.validators import validate_email
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -211,10 +211,12 @@ class AlertChannelAdmin(ModelAdmin):
 class AlertAdmin(ModelAdmin):
     """What was wrong and when, and who was told."""
 
-    list_display = ["what", "state", "raised", "told"]
-    list_display_links = None
+    list_display = ["shown_kind", "what", "state", "raised", "told"]
+    list_display_links = ["shown_kind"]
     list_filter = ["kind"]
     list_filter_sheet = False
+    fields = ["shown_kind", "what", "state", "raised", "told"]
+    readonly_fields = fields
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
@@ -233,11 +235,17 @@ class AlertAdmin(ModelAdmin):
         """They stay as evidence."""
         return False
 
-    @display(description=gettext_lazy("Alert"))
+    @display(description=gettext_lazy("Alert"), ordering="kind")
+    def shown_kind(self, alert: Alert) -> str:
+        """What kind of thing is wrong."""
+        return alert.get_kind_display()
+
+    @display(description=gettext_lazy("What is wrong"))
     def what(self, alert: Alert) -> SafeString:
-        """The kind and the sentence, with a link to where it is seen."""
-        words = format_html('<span class="hy-strong">{}</span><br>{}', alert.get_kind_display(), alert.in_words)
-        return format_html('<a class="hy-link-plain" href="{}">{}</a>', alert.page, words) if alert.page else words
+        """The sentence, with a link to where it is seen."""
+        words = format_html('<span class="hy-long">{}</span>', alert.in_words)
+        link = format_html(' <a class="hy-link" href="{}">{}</a>', alert.page, _("Look")) if alert.page else ""
+        return format_html("{}{}", words, link)
 
     @display(description=gettext_lazy("Condition"), ordering="ended_at")
     def state(self, alert: Alert) -> SafeString:
@@ -263,4 +271,6 @@ class AlertAdmin(ModelAdmin):
             else _("%(channel)s: waits") % {"channel": notice.channel}
             for notice in alert.notices.all()
         ]
-        return SafeString("<br>").join(format_html("{}", line) for line in lines) or _("nobody")
+        if not lines:
+            return _("nobody")
+        return format_html('<span class="hy-long">{}</span>', format_html_join(SafeString("<br>"), "{}", zip(lines)))

@@ -1,6 +1,7 @@
 """`manage.py confirm_restore`: ends safe mode after a backup was restored."""
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import override
 
 from config import safe_mode
 from customers import clock
@@ -25,8 +26,8 @@ class Command(BaseCommand):
             return
         if stopped.reason != StopReason.RESTORED:
             raise CommandError("Staff have stopped sending. It goes on from the page “Stop sending” of the admin.")
-        for sentence in safe_mode.in_words(stopped.found):
-            self.stdout.write(sentence)
+        with override("en"):
+            self.stdout.write("\n".join(safe_mode.in_words(stopped.found)))
         if not yes:
             waiting = sum(standing.waiting for standing in switch.standings(since=clock.now()))
             self.stdout.write(f"{waiting:,} messages would go out. Confirm with: manage.py confirm_restore --yes")
