@@ -36,14 +36,15 @@ class ReplyFilter(SimpleListFilter):
     title = gettext_lazy("Show")
     parameter_name = "show"
     ATTENTION = gettext_lazy("Needs a person")
+    OTHERS = (
+        ("opt_outs", gettext_lazy("Opt-outs")),
+        ("handled", gettext_lazy("Done by staff")),
+        ("all", gettext_lazy("All replies")),
+    )
 
-    def lookups(self, request: HttpRequest, model_admin) -> list[tuple]:
+    def lookups(self, request: HttpRequest, model_admin) -> Sequence[tuple]:
         """Beside what needs a person."""
-        return [
-            ("opt_outs", gettext_lazy("Opt-outs")),
-            ("handled", gettext_lazy("Done by staff")),
-            ("all", gettext_lazy("All replies")),
-        ]
+        return self.OTHERS
 
     def choices(self, changelist) -> Iterator[dict]:
         """The choices, with what needs a person in the place of everything."""
@@ -71,11 +72,26 @@ class ReplyAdmin(LargeListMixin, ModelAdmin):
     list_display = ["when", "sender", "words", "shown_meaning", "acts"]
     list_display_links = ["when"]
     list_filter = [ReplyFilter]
+    list_before_template = "admin/notifications/reply/choice.html"
     search_fields = ["number"]
     search_help_text = gettext_lazy("Whole phone number, its last four digits, or a name")
     fields = ["when", "sender", "words", "shown_meaning", "acts", "signature", "account", "received"]
     readonly_fields = fields
     actions = None
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        """The list, with what it shows named above it."""
+        shown = request.GET.get(ReplyFilter.parameter_name, "")
+        choices = [("", ReplyFilter.ATTENTION), *ReplyFilter.OTHERS]
+        choices = [
+            {
+                "query": f"{ReplyFilter.parameter_name}={value}" if value else "",
+                "label": label,
+                "is_shown": value == shown,
+            }
+            for value, label in choices
+        ]
+        return super().changelist_view(request, {"choices": choices} | (extra_context or {}))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Customers write replies."""
@@ -143,7 +159,7 @@ class ReplyAdmin(LargeListMixin, ModelAdmin):
         """When it was said."""
         return states.moment(reply.said_at)
 
-    @display(description=gettext_lazy("From"))
+    @display(description=gettext_lazy("Who replied"))
     def sender(self, reply: Reply) -> SafeString:
         """Who, as a link to their page, and from which number."""
         number = states.shown_address(reply.number, reply.account.channel, user=reply.reader.user)
