@@ -198,4 +198,6 @@ def counts(cursor: CursorWrapper) -> Counter[str]:
 
 def analyze(cursor: CursorWrapper) -> None:
     """Tell PostgreSQL what has come in; a review planned on the numbers of before took 20 s instead of one."""
+    # A rough look, a third of the time; PostgreSQL takes a closer one by itself within minutes.
+    cursor.execute("SET LOCAL default_statistics_target = 25")
     cursor.execute("ANALYZE customers_customer, customers_contactpoint, customers_consent, customers_customertag")

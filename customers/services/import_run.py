@@ -27,10 +27,12 @@ from customers.spreadsheets.rows import Row
 
 logger = logging.getLogger(__name__)
 
-# One chunk takes about a second: so often the progress bar moves, and so long an opt-out may have to wait.
 # From here on the planner's old numbers mislead it.
 MANY = 1_000
+# One chunk takes about a second: so often the progress bar moves, and so long an opt-out may have to wait.
 CHUNK_ROWS = 10_000
+# PostgreSQL has nothing to do until it is read.
+FIRST_CHUNK_ROWS = 2_000
 LEASE = timedelta(minutes=2)
 # A file that stopped three workers would stop the fourth.
 ATTEMPTS = 3
@@ -124,11 +126,11 @@ def _import_rows(
         interpretation = rows.interpret(sheet, columns(imported), today=shop_clock.shop_date(imported.created_at))
         waiting = _after(interpretation, done_up_to, observe)
 
-        def next_batch() -> Batch:
-            return import_plan.batch(islice(waiting, CHUNK_ROWS))
+        def next_batch(size: int = CHUNK_ROWS) -> Batch:
+            return import_plan.batch(islice(waiting, size))
 
         # While PostgreSQL merges one chunk, the next one is read: a third less time on two cores.
-        coming = beside.submit(next_batch)
+        coming = beside.submit(next_batch, min(CHUNK_ROWS, FIRST_CHUNK_ROWS))
         while (batch := coming.result()).read:
             coming = beside.submit(next_batch)
             if batch.count:
@@ -177,6 +179,6 @@ def _finish(imported: SpreadsheetImport, leased, path: Path, now: datetime) -> d
     SpreadsheetImport.objects.filter(pk=imported.pk).update(stored_name="")
     imported.refresh_from_db()
     if imported.counts.get("created", 0) >= MANY:
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             import_merge.analyze(cursor)
     return imported.counts
