@@ -15,7 +15,7 @@ from django.urls.resolvers import URLResolver
 from campaigns.models import Campaign
 from customers import clock
 from customers.models import Customer, Suppression, Tag, Tier
-from notifications.models import FrequencyCap, ProviderAccount, QuietHours
+from notifications.models import Alert, AlertChannel, FrequencyCap, ProviderAccount, QuietHours
 from tests import cast
 from tests.campaigns import shop
 from tests.customers import files
@@ -45,6 +45,8 @@ def one_of_everything() -> None:
     Suppression.objects.create(channel="sms", address="13800000009", scope="all", reason="complained")
     FrequencyCap.objects.create(name="每天一条", limit=1, window="days")
     QuietHours.objects.create(purpose="marketing", channel="sms")
+    AlertChannel.objects.create(name="值班群", kind="email", recipients="shop@example.com")
+    Alert.objects.create(kind="balance", cause="account-1", words={"en": "No money left"}, raised_at=clock.now())
     files.imported(files.table({"姓名": "赵敏", "手机号": "13800000005", "短信同意": "是"}))
     files.uploaded(files.table({"姓名": "孙丽", "手机号": "13800000006"}))
 
