@@ -216,9 +216,8 @@ SMS_PRICE = env.amount("SMS_PRICE", default="0.045")  # Yuan per segment, where 
 # The calls that a worker has in flight at once; each is a thread, and they share one processor.
 CALLS_IN_FLIGHT = env.number("CALLS_IN_FLIGHT", default=16, least=1, hint="Write a number such as 16.")
 GATEWAY_PRIVATE_HOSTS = env.words("GATEWAY_PRIVATE_HOSTS", default=[])
-CALLBACK_DAYS = env.number(
-    "CALLBACK_DAYS", default=30, least=1
-)  # So long a provider's callbacks are kept as they came.
+# So long a provider's callbacks are kept as they came: they hold numbers and texts.
+CALLBACK_DAYS = env.number("CALLBACK_DAYS", default=30, least=1)
 SANDBOX_GATEWAY_URL = env.text("SANDBOX_GATEWAY_URL", default="")
 
 # E-mail to staff -----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from customers.choices import Channel, Purpose
 from notifications import caps, text
 from notifications.models import FrequencyCap
 from notifications.providers.callbacks import RECEIPT_CODES
+from notifications.providers.carrier_words import CARRIER_WORDS
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ OUTCOMES = {
 # What carriers report; an unknown code stands for itself.
 REPORTED = {code: _(words) for code, words in RECEIPT_CODES.items() if words}
 LABELS = {reason.code: reason.label for reason in REASONS} | OUTCOMES | REPORTED
+# Too many to choose among: the filter of the sending records offers only those above.
+_FROM_CARRIERS = {code: _(words) for code, words in CARRIER_WORDS.items()}
 REMEDIES = {reason.code: reason.remedy for reason in REASONS} | {
     "not_taken": _("Send it again if it still matters."),
     "no_answer": _("Wait: the provider is asked for it."),
@@ -163,6 +166,11 @@ LEFT JOIN customers_consent k
 LEFT JOIN customers_suppression s
     ON s.channel = %s AND s.address = a.address
 """
+
+
+def label_of(reason: str) -> Promise | str:
+    """A reason in words; a code that nobody knows stands for itself."""
+    return LABELS.get(reason) or _FROM_CARRIERS.get(reason, reason)
 
 
 def first_reason(purpose: str) -> str:

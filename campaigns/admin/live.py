@@ -194,7 +194,7 @@ def _skipped(found: Progress, message_ids: list[int]) -> list[dict[str, Any]]:
     """Why people got nothing, with what staff can do about it."""
     return [
         {
-            "label": screening.LABELS.get(part.reason, part.reason),
+            "label": screening.label_of(part.reason),
             "remedy": screening.REMEDIES.get(part.reason, ""),
             "state": part.state,
             "count": part.count,

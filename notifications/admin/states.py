@@ -93,7 +93,7 @@ def explanation(delivery: Delivery) -> str:
             "moment": moment(held_until(delivery)),
         }
     if delivery.reason:
-        return str(screening.LABELS.get(delivery.reason, delivery.reason))
+        return str(screening.label_of(delivery.reason))
     return ""
 
 

@@ -379,3 +379,17 @@ def test_a_receipt_after_three_days_still_counts(account):
     apply()
 
     assert Delivery.objects.with_state().get().state == "delivered"
+
+
+def test_staff_read_what_a_carriers_code_means_whoever_passed_it_on(account):
+    one, two = handed_over.sent(account, 2, now=clock.now())
+    Delivery.objects.filter(pk=one).update(status="undelivered", reason="MK:0001")
+    Delivery.objects.filter(pk=two).update(status="undelivered", reason="E-4711")
+    client = staff.signed_in("clerk")
+
+    known, unknown = (
+        client.get(reverse("admin:notifications_delivery_change", args=[each])).content.decode() for each in (one, two)
+    )
+
+    assert "The number does not exist" in known
+    assert "E-4711" in unknown
