@@ -21,7 +21,7 @@ from notifications.admin import resending, states
 from notifications.admin.dialogs import ask, done, number_in
 from notifications.choices import DeliveryStatus
 from notifications.models import DeliveryTally, Message
-from notifications.services import messages
+from notifications.services import brakes, messages
 from notifications.services.resending import STATUSES
 
 
@@ -205,6 +205,7 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
             {
                 "message": message,
                 "condition": self.condition(message),
+                "brake": brakes.latest_pull([message.pk]),
                 "bar": bar(message.pk, sums),
                 "parts": [
                     (states.pill(state), count, f"{link}?message={message.pk}&state={state_in_address(state)}")

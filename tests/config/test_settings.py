@@ -123,3 +123,31 @@ def test_a_log_line_hides_the_middle_of_a_phone_number():
     record = logging.makeLogRecord({"msg": "sent to +8613800138000, 1234"})
 
     assert DiscreetFormatter("%(message)s").format(record) == "sent to +86138****8000, 1234"
+
+
+@pytest.mark.parametrize(
+    ("address", "server"),
+    [
+        ("", env.MailServer()),
+        (
+            "smtps://shop:p%40ss@mail.example.com",
+            env.MailServer("mail.example.com", 465, "shop", "p@ss", uses_ssl=True),
+        ),
+        ("smtp+tls://mail.example.com:2525", env.MailServer("mail.example.com", 2525, uses_tls=True)),
+        ("smtp://10.0.0.5", env.MailServer("10.0.0.5", 25)),
+    ],
+)
+def test_a_mail_server_is_read_from_one_address(monkeypatch, address, server):
+    monkeypatch.setenv("EMAIL_URL", address)
+
+    assert env.mail_server("EMAIL_URL") == server
+
+
+@pytest.mark.parametrize(
+    "address", ["mail.example.com", "imap://mail.example.com", "smtp://", "smtp://host:port", "x"]
+)
+def test_an_address_that_is_no_mail_server_is_named_with_a_remedy(monkeypatch, address):
+    monkeypatch.setenv("EMAIL_URL", address)
+
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL is not the address of a mail server"):
+        env.mail_server("EMAIL_URL")
