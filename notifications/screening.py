@@ -142,7 +142,6 @@ OUTCOMES = {
     "not_found": _("The provider did not know it when asked; it is asked once more"),
     "not_taken": _("The provider never took it"),
     "cannot_tell": _("The provider cannot tell whether it took it"),
-    "no_receipt": _("The provider took it, and nobody reported whether it arrived"),
     "staff": _("Canceled by staff"),
     "undelivered": _("The carrier could not deliver it"),
 }

@@ -128,7 +128,6 @@ STATES_OF_REASON = SKIPPED_FOR | {
     "ambiguous": [DeliveryStatus.UNKNOWN],
     "not_found": [DeliveryStatus.UNKNOWN],
     "cannot_tell": [DeliveryStatus.UNKNOWN],
-    "no_receipt": [DeliveryStatus.SENT],
     "staff": [DeliveryStatus.CANCELED],
     "undelivered": [DeliveryStatus.UNDELIVERED],
 }

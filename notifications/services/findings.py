@@ -243,11 +243,6 @@ def _write_hopeless(cursor, calls: Sequence[_Call], now: datetime) -> None:
         " WHERE submission_id = ANY(%s) AND status = 'unknown' AND reason NOT IN ('not_found', 'cannot_tell')",
         [untold],
     )
-    cursor.execute(
-        "UPDATE notifications_delivery SET reason = 'no_receipt'"
-        " WHERE submission_id = ANY(%s) AND status = 'sent' AND reason = ''",
-        [[call.id for call in calls if now >= call.called_at + STEPS[-1]]],
-    )
 
 
 def _schedule(cursor, calls: Sequence[_Call], now: datetime) -> None:

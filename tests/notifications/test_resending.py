@@ -8,6 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.urls import reverse
+from django.utils.translation import override
 
 from customers import clock
 from customers.choices import Purpose
@@ -19,6 +20,13 @@ from tests import cast, staff
 pytestmark = pytest.mark.django_db(transaction=True)
 
 UNREACHED = ["failed", "undelivered"]
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """Sentences as they stand in the code."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture
