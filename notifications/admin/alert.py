@@ -142,10 +142,11 @@ class AlertChannelAdmin(ModelAdmin):
             obj.encrypted_address = obj.encrypted_secret = b""
         else:
             obj.recipients = ""
+        if "kind" in form.changed_data:
+            # The key of one maker's bot is none of another's.
+            obj.encrypted_secret = b""
         if address := form.cleaned_data.get("address"):
             obj.encrypted_address = secrets.encrypt(address)
-            # A key belongs to its bot.
-            obj.encrypted_secret = b""
         if secret := form.cleaned_data.get("secret"):
             obj.encrypted_secret = secrets.encrypt(secret)
         obj.problem = ""
