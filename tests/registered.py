@@ -6,7 +6,7 @@ from notifications.models import ProviderAccount
 from tests.gateways import aliyun, tencent
 
 
-def account_at(service: aliyun.Aliyun) -> ProviderAccount:
+def account_at(service: aliyun.Aliyun, **fields) -> ProviderAccount:
     """The shop's account at a local Aliyun."""
     return ProviderAccount.objects.create(
         name="阿里云",
@@ -15,6 +15,7 @@ def account_at(service: aliyun.Aliyun) -> ProviderAccount:
         key_id=aliyun.KEY_ID,
         encrypted_secret=secrets.encrypt(aliyun.KEY_SECRET),
         callback_token="token-aliyun",
+        **fields,
     )
 
 

@@ -8,6 +8,7 @@ from jinja2 import TemplateError
 
 from notifications import caps, hot, personal, rendering, screening, text
 from notifications.models import Message
+from notifications.providers.base import RegisteredText
 
 
 @dataclass(slots=True)
@@ -22,27 +23,34 @@ class Prepared:
     text: str
     segments: int
     values: dict | None
+    # By the provider's names, where it composes the text itself.
+    parameters: dict[str, str] | None = None
 
 
 class Unrenderable(Exception):
     """The text of the message is none that may be rendered: it was written past the admin, or under older rules."""
 
 
-def prepare(message: Message, submission_ids: Sequence[int]) -> tuple[list[Prepared], dict[int, str]]:
+def prepare(
+    message: Message, submission_ids: Sequence[int], *, registered: RegisteredText | None = None
+) -> tuple[list[Prepared], dict[int, str]]:
     """
-    Render the queued deliveries of some submissions of one message.
+    Render the queued deliveries of some submissions of one message, for a registered text if there is one.
 
     Answers those that can be sent, and for the others the reason by delivery id. Raises
     Unrenderable where the text itself is refused, by the grammar or by the sandbox behind it.
     """
     try:
-        return _rendered(message, submission_ids)
+        return _rendered(message, submission_ids, registered)
     except (rendering.Refused, TemplateError) as trouble:
         raise Unrenderable(str(trouble)) from trouble
 
 
-def _rendered(message: Message, submission_ids: Sequence[int]) -> tuple[list[Prepared], dict[int, str]]:
+def _rendered(
+    message: Message, submission_ids: Sequence[int], registered: RegisteredText | None
+) -> tuple[list[Prepared], dict[int, str]]:
     template = rendering.parse(message.body)
+    compose = template.compose
     variables = sorted(template.variables)
     prepared: list[Prepared] = []
     unsendable: dict[int, str] = {}
@@ -50,7 +58,16 @@ def _rendered(message: Message, submission_ids: Sequence[int]) -> tuple[list[Pre
         delivery_id, submission_id, customer_id, address, subject, frozen, *found = row
         values = json.loads(frozen) if frozen else personal.cleaned(dict(zip(variables, found, strict=True)), message)
         try:
-            said = template.compose(values, signature=message.signature, opt_out=message.opt_out_wording)
+            if registered is None:
+                said, parameters = compose(values, signature=message.signature, opt_out=message.opt_out_wording), None
+            else:
+                said, parameters = template.compose_with_parameters(
+                    values, signature=message.signature, opt_out=message.opt_out_wording
+                )
+                if reason := text.unsuitable(parameters):
+                    unsendable[delivery_id] = reason
+                    continue
+                parameters = registered.named(parameters)
         except rendering.MissingValue:
             unsendable[delivery_id] = screening.MISSING_VALUE.code
             continue
@@ -71,6 +88,7 @@ def _rendered(message: Message, submission_ids: Sequence[int]) -> tuple[list[Pre
                 said,
                 text.segments_of_length(length),
                 values or None,
+                parameters,
             )
         )
     return prepared, unsendable

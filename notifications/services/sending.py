@@ -14,10 +14,11 @@ from django.db import InterfaceError, OperationalError, connection
 
 from customers.msgid import _
 from notifications.choices import HeldFor
-from notifications.models import Message, ProviderAccount
-from notifications.providers.base import Outgoing, Provider
+from notifications.models import Message
+from notifications.providers.base import Outgoing
 from notifications.services import authorizing, gateways, preparing, settling, submissions
 from notifications.services.authorizing import Authorized
+from notifications.services.gateways import Route
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import Leased
 
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 # Seconds between two tries to write answers down: a restart of PostgreSQL is over by then, and the lease is not.
 PAUSES = (0.1, 1, 3, 6, 10)
 NO_ACCOUNT_PAUSE = timedelta(seconds=30)
+NOT_APPROVED = _(
+    "No account that works has approved this text. Open its template, hand the text in or wait for the approval,"
+    " then resume."
+)
 UNRENDERABLE = _("The text of this message cannot be rendered. Cancel it, correct the template and start again.")
 
 
@@ -35,8 +40,7 @@ class Batch:
 
     message: Message
     leased: list[Leased]
-    account: ProviderAccount
-    provider: Provider
+    route: Route
     prepared: list[Prepared]
     unsendable: dict[int, str]
 
@@ -77,21 +81,31 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
         if opens_at is not None:
             submissions.hold_for_quiet_hours(message, opens_at=opens_at)
             continue
-        account, provider = gateways.ready_for(message.channel)
-        if account is None:
+        try:
+            route = gateways.route_for(message)
+        except gateways.NotApproved:
+            _pause(message, mine, NOT_APPROVED, now)
+            continue
+        if route is None:
             # Before the texts are rendered: nobody knows how long the account stays paused.
             submissions.hold_back(message, until=now + NO_ACCOUNT_PAUSE, held_for=HeldFor.RETRY)
             continue
         try:
-            prepared, unsendable = preparing.prepare(message, [taken.id for taken in mine])
+            prepared, unsendable = preparing.prepare(
+                message, [taken.id for taken in mine], registered=route.registered
+            )
         except preparing.Unrenderable as trouble:
             logger.warning("Message %d is paused: %s", message.pk, trouble)
-            Message.objects.filter(pk=message.pk).pause(now, reason=UNRENDERABLE)
-            submissions.give_back(mine, send_after=now)
+            _pause(message, mine, UNRENDERABLE, now)
             continue
-        batches.append(Batch(message, mine, account, provider, prepared, unsendable))
+        batches.append(Batch(message, mine, route, prepared, unsendable))
     # All that was leased may have gone behind quiet hours or been paused while other messages still wait.
     return batches or _next_batches(queue, now)
+
+
+def _pause(message: Message, leased: list[Leased], reason: str, now: datetime) -> None:
+    Message.objects.filter(pk=message.pk).pause(now, reason=reason)
+    submissions.give_back(leased, send_after=now)
 
 
 @dataclass
@@ -121,7 +135,7 @@ class Flight:
 
 def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
     authorized = authorizing.authorize(
-        batch.message, batch.leased, batch.prepared, unsendable=batch.unsendable, account=batch.account
+        batch.message, batch.leased, batch.prepared, unsendable=batch.unsendable, account=batch.route.account
     )
     if authorized is None:
         return None
@@ -133,7 +147,9 @@ def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
     for submission in batch.leased:
         if rows := carried[submission.id]:
             token = submission.token.hex
-            outgoing = [Outgoing(f"{token}-{row.id}", row.address, row.text) for row in rows]
-            call = threads.submit(batch.provider.send, outgoing, call_reference=token)
+            outgoing = [Outgoing(f"{token}-{row.id}", row.address, row.text, row.parameters) for row in rows]
+            call = threads.submit(
+                batch.route.provider.send, outgoing, call_reference=token, registered=batch.route.registered
+            )
             calls.append((submission, rows, call))
     return Flight(batch.message, authorized, calls)

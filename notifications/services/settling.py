@@ -13,7 +13,7 @@ from notifications import hot
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome
-from notifications.services import deliveries, preparing, reconciling, slots, submissions
+from notifications.services import deliveries, preparing, reconciling, slots, submissions, write_back
 from notifications.services.authorizing import Authorized
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import LEASE, Leased
@@ -50,6 +50,8 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
     meanwhile: a late answer is better than none. Slots go back for definite refusals alone.
     """
     found: Counter = Counter()
+    # First, and by itself: shutting the consent gate with rows in hand would wait for whoever wants them.
+    _close_numbers(message, calls, authorized, now)
     with transaction.atomic(), hot.cursor() as cursor:
         ours = _settle_submissions(cursor, calls, now)
         finals, refused = [], []
@@ -70,6 +72,13 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
     if any(answer.outcome == Outcome.REFUSED_LATER and answer.is_for_all for _, answer in refused):
         submissions.hold_back(message, until=now + BREATH, held_for=HeldFor.RETRY)
     return Counter({outcome.value: count for outcome, count in found.items()})
+
+
+def _close_numbers(message: Message, calls: Sequence[Call], authorized: Authorized, now: datetime) -> None:
+    """Note at the customer what a refusal says of the number itself."""
+    told = [(row.address, answer) for call in calls for row, answer in zip(call.rows, call.answers, strict=True)]
+    if refusals := write_back.refusals(told):
+        write_back.close(message.channel, refusals, write_back.codes_of(authorized.account), now=now)
 
 
 def _is_put_off(answer: Answer, *, is_text_taken: bool) -> bool:
