@@ -210,6 +210,8 @@ class ImportedRow(models.Model):
                 | ~Q(reason="")
                 | Q(opt_out_kept=True),
             ),
+            # The customers behind a file: a filter of their list, and a condition of segments.
+            models.Index(fields=["spreadsheet_import", "customer"], name="imported_row_of_customer"),
         ]
 
     def __str__(self):
