@@ -17,7 +17,7 @@ AT_ONCE = 0
 def run(scale: Scale, place: Path) -> Report:
     """All ways in turn, round by round; then two audiences for the memory."""
     sizes = {
-        "ours": scale.of(40_000, 10_000, 1_000),
+        "ours": scale.of(100_000, 10_000, 1_000),
         "per_message": scale.of(400, 200, 40),
         "post_office": scale.of(3_000, 1_000, 100),
         "small_audience": scale.of(10_000, 2_000, 500),
