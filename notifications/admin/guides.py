@@ -120,5 +120,5 @@ def inline(text: str) -> str:
     for pattern, replacement in INLINE:
         html = pattern.sub(replacement, html)
     for code in codes:
-        html = html.replace("\x00", f'<code class="hy-code">{escape(code.strip("`"))}</code>', 1)
+        html = html.replace("\x00", f'<code class="hy-word">{escape(code.strip("`"))}</code>', 1)
     return html

@@ -3,10 +3,11 @@
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
-from django.utils.html import format_html
+from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -64,6 +65,8 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
         for name, words in help_texts().items():
             if name in form.base_fields:
                 form.base_fields[name].help_text = words
+        if "gateway" in form.base_fields:
+            form.base_fields["gateway"].help_text = with_guides(help_texts()["gateway"])
         return form
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict | None = None):
@@ -114,19 +117,34 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
     def connect(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The steps at the gateway and here, with the addresses to paste."""
         account = get_object_or_404(ProviderAccount, pk=number_in(object_id), gateway__in=GUIDES)
+        addresses = {
+            "receipts": gateways.callback_url(account.callback_token),
+            "replies": gateways.replies_url(account.callback_token),
+        }
+        back = reverse("admin:notifications_provideraccount_change", args=[account.pk])
+        return self._guide(request, GatewayKind(account.gateway), addresses, back=back)
+
+    def get_urls(self) -> list:
+        """The steps also for whoever has no account yet: the key has to be made before it can be entered."""
+        guide = self.admin_site.admin_view(self.guide)
+        return [path("guide/<str:gateway>/", guide, name="notifications_provideraccount_guide"), *super().get_urls()]
+
+    def guide(self, request: HttpRequest, gateway: str) -> HttpResponse:
+        """The steps of a kind, with example addresses."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if gateway not in GUIDES:
+            raise Http404
+        back = reverse("admin:notifications_provideraccount_add") + f"?gateway={gateway}"
+        return self._guide(request, GatewayKind(gateway), {}, back=back)
+
+    def _guide(self, request: HttpRequest, gateway: GatewayKind, addresses: dict, *, back: str) -> HttpResponse:
         context = self.admin_site.each_context(request) | {
-            "title": _("How to connect %s") % account,
-            "guide": guides.guide(
-                GUIDES[account.gateway],
-                language=get_language(),
-                addresses={
-                    "receipts": gateways.callback_url(account.callback_token),
-                    "replies": gateways.replies_url(account.callback_token),
-                },
-            ),
+            "title": _("How to connect %s") % gateway.label,
+            "guide": guides.guide(GUIDES[gateway], language=get_language(), addresses=addresses),
             "is_local": not settings.HTTPS,
             "public_url": settings.PUBLIC_URL,
-            "back": reverse("admin:notifications_provideraccount_change", args=[account.pk]),
+            "back": back,
         }
         return render(request, "admin/notifications/provideraccount/connect.html", context)
 
@@ -192,3 +210,15 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
     def shown_price(self, account: ProviderAccount) -> str:
         """In yuan."""
         return f"¥{account.price.normalize():f}"
+
+
+def with_guides(words: str) -> SafeString:
+    """Words, and behind them a link to the steps of each kind."""
+    links = [
+        (
+            reverse("admin:notifications_provideraccount_guide", args=[gateway.value]),
+            _("How to connect %s") % gateway.label,
+        )
+        for gateway in GUIDES
+    ]
+    return format_html("{} {}", words, format_html_join(" · ", '<a class="hy-link" href="{}">{}</a>', links))

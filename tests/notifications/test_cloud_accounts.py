@@ -252,6 +252,15 @@ def test_the_steps_name_the_addresses_of_the_account(owner, fields, language):
     assert "PUBLIC_URL" in page
 
 
+def test_the_steps_can_be_read_before_there_is_a_key(owner):
+    add = owner.get(reverse(ADD)).content.decode()
+    page = owner.get(reverse("admin:notifications_provideraccount_guide", args=["aliyun_sms"]))
+
+    assert reverse("admin:notifications_provideraccount_guide", args=["tencent_sms"]) in add
+    assert "hongyan.example.com/callbacks" in page.content.decode()
+    assert owner.get(reverse("admin:notifications_provideraccount_guide", args=["generic_http"])).status_code == 404
+
+
 def test_an_account_of_another_kind_has_no_steps(owner):
     account = cast.account("http://127.0.0.1:1")
 
@@ -284,4 +293,4 @@ def test_a_guide_shows_markup_as_text():
 
     assert "<script>" not in html
     assert "javascript" not in html
-    assert '<code class="hy-code">&lt;b&gt;</code> <strong>für</strong> <em>alle</em>' in html
+    assert '<code class="hy-word">&lt;b&gt;</code> <strong>für</strong> <em>alle</em>' in html
