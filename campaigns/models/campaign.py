@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -10,7 +10,7 @@ from campaigns.choices import CampaignStatus, Timing
 from campaigns.models.segment import Segment
 from customers.choices import Channel
 from notifications.choices import CapPolicy, DeliveryStatus
-from notifications.models import Delivery, Message, Template
+from notifications.models import DeliveryTally, Message, Template
 
 
 class CampaignQuerySet(models.QuerySet):
@@ -22,7 +22,8 @@ class CampaignQuerySet(models.QuerySet):
 
     def done(self):
         """Running campaigns none of whose deliveries waits any longer."""
-        waiting = Delivery.objects.filter(message__variant__campaign=OuterRef("pk"), status=DeliveryStatus.QUEUED)
+        queued = DeliveryTally.objects.filter(message__variant__campaign=OuterRef("pk"), status=DeliveryStatus.QUEUED)
+        waiting = queued.order_by().values("message").annotate(total=Sum("count")).filter(total__gt=0)
         return self.filter(~Exists(waiting), status=CampaignStatus.RUNNING)
 
     def with_pause(self):

@@ -15,28 +15,45 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from customers.admin.large_list import LargeChangeList, LargeListMixin
+from customers.admin.large_list import (
+    COUNTED_AT_MOST,
+    BoundedPaginator,
+    LargeChangeList,
+    LargeListMixin,
+    PartsPaginator,
+)
 from customers.models import Customer
 from notifications import screening
-from notifications.admin import customer_deliveries, resending, sent_text, states
+from notifications.admin import customer_deliveries, delivery_parts, resending, sent_text, states
 from notifications.admin.dialogs import number_in
-from notifications.admin.filters import MessageFilter, ReasonFilter, StateFilter
+from notifications.admin.filters import MessageFilter, ReasonFilter, StateFilter, numbers
 from notifications.models import Delivery, FrequencyCap
 from notifications.services.resending import STATUSES
 
 # A longer name is no name; a shop of a million customers has fewer than this of one surname and a letter.
 LONGEST_SEARCH = 60
 FOUND_AT_MOST = 1_000
+# The filters that the parts answer; with any other, the rows of a customer are few.
+PARTED = {StateFilter.parameter_name, ReasonFilter.parameter_name, MessageFilter.parameter_name}
 
 
 class DeliveryChangeList(LargeChangeList):
-    """Newest first; within a message by state, as its index lies."""
+    """Newest first; where it is filtered by state, and so in many ways to be found, newest messages first."""
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
-        """The order in which an index hands the rows over."""
-        if MessageFilter.parameter_name in request.GET:
-            return ["message_id", "status", "-pk"]
-        return super().get_ordering(request, queryset)
+    def get_paginator(self, request: HttpRequest) -> BoundedPaginator:
+        """The pages: of the few rows of some customers, or of the parts in which states are found."""
+        asked = {key: values[-1] for key, values in self.get_filters_params().items() if values}
+        if self.query or not asked or asked.keys() - PARTED:
+            return super().get_paginator(request)
+        states = asked.get(StateFilter.parameter_name)
+        messages = asked.get(MessageFilter.parameter_name)
+        found = delivery_parts.parts(
+            states=None if states is None else states.split(","),
+            messages=None if messages is None else numbers(messages),
+            reason=asked.get(ReasonFilter.parameter_name),
+            wanted=COUNTED_AT_MOST + 1,
+        )
+        return PartsPaginator(self.queryset, self.list_per_page, parts=found)
 
 
 @admin.register(Delivery)
@@ -84,8 +101,8 @@ class DeliveryAdmin(LargeListMixin, ModelAdmin):
         return redirect(resending.address_of(delivery=number_in(object_id)))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        """Deliveries with the state that is shown."""
-        return Delivery.objects.with_state().order_by()
+        """Deliveries; the state that is shown is worked out for the rows of the page alone."""
+        return Delivery.objects.order_by()
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """One customer's deliveries; other columns in the address would read the whole table."""

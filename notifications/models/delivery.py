@@ -18,6 +18,14 @@ TOO_LATE_FOR_A_RECEIPT = Func(function="hongyan_now", output_field=models.DateTi
 class DeliveryQuerySet(models.QuerySet):
     """Questions about deliveries that have a name."""
 
+    def not_finished(self):
+        """Queued or sent; in the words of the index `delivery_not_finished`."""
+        return self.filter(finished_at=None, reason="")
+
+    def arrived(self):
+        """Delivered; in the words of the index `delivery_arrived`."""
+        return self.filter(finished_at__isnull=False, reason="")
+
     def with_state(self):
         """
         Annotate `state`: the stored status, or what a clock or the submission adds to it.

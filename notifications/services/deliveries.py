@@ -148,7 +148,7 @@ def _insert_submissions(cursor, message: Message, batch: int, reserved: list[int
 
 def _submit_latecomers(cursor, message: Message) -> None:
     """Submit those for whom no submission was reserved: an import went on between counting and writing."""
-    late = Delivery.objects.filter(message=message, status=DeliveryStatus.QUEUED, submission=None)
+    late = Delivery.objects.not_finished().filter(message=message, submission=None, status=DeliveryStatus.QUEUED)
     resubmit(cursor, message, list(late.order_by("id").values_list("id", flat=True)), send_after=message.send_after)
 
 
@@ -224,8 +224,9 @@ def close_overdue(*, now: datetime) -> dict[str, int]:
             """
             WITH closed AS (
                 SELECT m.id, m.canceled_at IS NOT NULL AS is_canceled FROM notifications_message m
-                WHERE (m.canceled_at IS NOT NULL OR m.send_until <= %s) AND EXISTS (
-                    SELECT FROM notifications_delivery d WHERE d.message_id = m.id AND d.status = 'queued'
+                WHERE (m.canceled_at IS NOT NULL OR m.send_until <= %s) AND 0 < (
+                    SELECT sum(t.count) FROM notifications_deliverytally t
+                    WHERE t.message_id = m.id AND t.status = 'queued'
                 )
             ), ended AS (
                 SELECT s.id FROM notifications_submission s JOIN closed ON closed.id = s.message_id
@@ -241,7 +242,7 @@ def close_overdue(*, now: datetime) -> dict[str, int]:
                 reason = CASE WHEN closed.is_canceled THEN 'staff' ELSE 'too_late' END,
                 finished_at = %s
             FROM closed
-            WHERE d.message_id = closed.id AND d.status = 'queued' AND (
+            WHERE d.message_id = closed.id AND d.finished_at IS NULL AND d.reason = '' AND d.status = 'queued' AND (
                 d.submission_id IS NULL OR d.submission_id IN (SELECT id FROM emptied UNION ALL SELECT id FROM ended)
             )
             """,

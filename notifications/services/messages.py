@@ -129,7 +129,7 @@ def _cancel_deliveries(message_ids: Sequence[int], now: datetime) -> int:
         cursor.execute(
             """
             UPDATE notifications_delivery d SET status = %s, reason = 'staff', finished_at = %s
-            WHERE d.message_id = ANY(%s) AND d.status = %s AND NOT EXISTS (
+            WHERE d.message_id = ANY(%s) AND d.finished_at IS NULL AND d.reason = '' AND d.status = %s AND NOT EXISTS (
                 SELECT FROM notifications_submission s
                 WHERE s.id = d.submission_id AND s.called_at IS NOT NULL
             )

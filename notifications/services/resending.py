@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from customers.choices import Channel, Purpose
 from customers.models import Customer
 from notifications.choices import DeliveryStatus, SignatureStatus
-from notifications.models import Delivery, Message, Signature, Template
+from notifications.models import Delivery, DeliveryTally, Message, Signature, Template
 from notifications.services import deliveries, estimates, gateways
 from notifications.services.estimates import Step
 
@@ -164,8 +164,16 @@ def _open(message: Message, statuses: Collection[str], delivery_id: int | None =
     """A message's deliveries in these states to which no second message has gone out or is on its way."""
     again = Delivery.objects.filter(message__again_of=OuterRef("message_id"), customer_id=OuterRef("customer_id"))
     again = again.exclude(status__in=[DeliveryStatus.SKIPPED, DeliveryStatus.CANCELED])
+    wanted = set(statuses) & set(STATUSES)
+    # All of these have a reason, and its index leads past those who were skipped for others.
+    reasons = DeliveryTally.objects.filter(message=message, status__in=wanted).values_list("reason", flat=True)
     chosen = Delivery.objects.filter(
-        ~Exists(again), message=message, status__in=set(statuses) & set(STATUSES), customer__isnull=False
+        ~Exists(again),
+        ~Q(reason=""),
+        message=message,
+        reason__in=set(reasons.distinct()),
+        status__in=wanted,
+        customer__isnull=False,
     )
     return chosen if delivery_id is None else chosen.filter(pk=delivery_id)
 
