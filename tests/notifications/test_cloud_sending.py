@@ -114,6 +114,20 @@ def assert_withdrawn(address):
     assert set(Consent.objects.filter(customer=customer).values_list("status", flat=True)) == {"withdrawn"}
 
 
+def test_a_wrong_key_pauses_the_account_and_everybody_waits(aliyun, noon):
+    cast.crowd(100)
+    template = cast.template(BODY)
+    approved(template, registered.account_at(aliyun, is_sandbox=True))
+    ProviderAccount.objects.update(encrypted_secret=secrets.encrypt("wrong"))
+
+    send(freeze(template, now=noon))
+
+    assert "does not belong to this key ID" in ProviderAccount.objects.get().paused_for
+    assert aliyun.calls["SendBatchSms"] == 1
+    assert states() == {"queued": 100}
+    assert aliyun.ledger() == []
+
+
 def test_a_value_that_the_cloud_would_refuse_costs_no_call(aliyun, noon):
     cast.li_na()
     Customer.objects.filter(pk__in=cast.crowd(1)).update(name="www.example.com")
