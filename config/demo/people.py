@@ -29,7 +29,7 @@ ODD_NAMES = (
     *("司马文博", "上官雨晴", "陈女士（三楼）", "David Wang", "Zoë", "周老师"),
 )
 # What the sandbox gateway does to these is told in docs/gateway-protocol.md; the second block is out of reach.
-MAGIC = ("19999990001", "19999990003", "19999990016")
+MAGIC = ("19999990001", "19999990003", "19999990002")
 OUT_OF_REACH = "1740599"
 
 
