@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet, Sum
 
 from notifications.admin.filters import IN_HAND, NOBODYS, in_states
-from notifications.admin.states import HELD, SENDING, STATES
+from notifications.admin.states import HELD, NO_RECEIPT, SENDING, STATES
 from notifications.choices import DeliveryStatus, SubmissionStatus
-from notifications.models import Delivery, DeliveryTally, Submission
+from notifications.models import Delivery, DeliveryTally, Message, Submission
+from notifications.models.delivery import TOO_LATE_FOR_A_RECEIPT
 
 CARVED = (DeliveryStatus.QUEUED.value, HELD, SENDING)
 ANSWERED = [SubmissionStatus.CALLED, SubmissionStatus.SETTLED, SubmissionStatus.LOST]
@@ -38,7 +39,10 @@ def parts(
     sums = _sums(messages, reason)
     found: list[QuerySet[Delivery]] = []
     for state in STATES if states is None else [state for state in STATES if state in states]:
-        if state not in CARVED:
+        if state == NO_RECEIPT:
+            # They are among the sent ones.
+            found += [] if states is None or DeliveryStatus.SENT in states else _silent(sums)
+        elif state not in CARVED:
             found += _stored(state, sums, wanted)
         elif reason is None:
             found += _carved(state, sums)
@@ -86,6 +90,15 @@ def _sent(plain: Sequence[Holding], sums: Sequence[Holding], wanted: int) -> Que
     if queued > LOOKED_THROUGH:
         rows = rows.filter(submission__in=_calls(newest, Q(status__in=ANSWERED)))
     return _latest_call_first(rows)
+
+
+def _silent(sums: Sequence[Holding]) -> list[QuerySet[Delivery]]:
+    """Those that wait for a receipt in vain, of the messages that are old enough."""
+    holders = {each.message_id for each in sums if each.status == DeliveryStatus.SENT}
+    old = Message.objects.filter(pk__in=holders, created_at__lt=TOO_LATE_FOR_A_RECEIPT).values_list("pk", flat=True)
+    messages = [*old, NOBODYS]
+    rows = Delivery.objects.not_finished().filter(message__in=messages, status=DeliveryStatus.SENT)
+    return [_latest_call_first(rows.filter(sent_at__lt=TOO_LATE_FOR_A_RECEIPT))] if holders else []
 
 
 def _carved(state: str, sums: Sequence[Holding]) -> list[QuerySet[Delivery]]:

@@ -77,6 +77,33 @@ def test_waiting_on_purpose_and_being_sent_are_told_apart_from_queued(greeting):
     assert (queued, held, sending, no_longer_queued) == ({"李娜"}, {"李娜"}, {"李娜"}, set())
 
 
+def test_every_state_is_found_with_and_without_its_message(greeting):
+    client = staff.signed_in("clerk")
+    now = clock.now()
+    late = now - timedelta(hours=80)
+    Message.objects.update(created_at=late)
+    found = {}
+    for state, became in {
+        "sent": {"sent_at": now},
+        "no_receipt": {"status": "sent", "sent_at": late},
+        "delivered": {"sent_at": now, "finished_at": now},
+        "undelivered": {"sent_at": now, "finished_at": now, "reason": "MK:0001"},
+        "unknown": {"reason": "no_answer"},
+        "failed": {"reason": "refused_number", "finished_at": now},
+        "canceled": {"reason": "staff", "finished_at": now},
+    }.items():
+        empty = {"sent_at": None, "finished_at": None, "reason": ""}
+        Delivery.objects.filter(customer__name="李娜").update(**(empty | {"status": state} | became))
+        found[state] = [
+            names_in(client.get(reverse(LIST), query))
+            for query in ({"state": state}, {"state": state, "message": greeting.pk}, {"message": greeting.pk})
+        ]
+
+    assert {str(names) for names, _both, _all in found.values()} == {"{'李娜'}"}
+    assert {str(names) for _state, names, _all in found.values()} == {"{'李娜'}"}
+    assert all(names == {"李娜", "王伟", "陈洁"} for _state, _both, names in found.values())
+
+
 @pytest.mark.parametrize("term", ["13800000001", "0001", "李", " 138 0000 0001 ", "+86 13800000001"])
 def test_a_customer_is_found_by_number_tail_or_name(greeting, term):
     page = staff.signed_in("clerk").get(reverse(LIST), {"q": term})
