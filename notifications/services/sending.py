@@ -16,7 +16,7 @@ from customers.msgid import _
 from notifications.choices import HeldFor
 from notifications.models import Message
 from notifications.providers.base import Outgoing
-from notifications.services import authorizing, gateways, preparing, settling, submissions
+from notifications.services import authorizing, first_calls, gateways, preparing, settling, submissions
 from notifications.services.authorizing import Authorized
 from notifications.services.gateways import Route
 from notifications.services.preparing import Prepared
@@ -149,7 +149,11 @@ def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
             token = submission.token.hex
             outgoing = [Outgoing(f"{token}-{row.id}", row.address, row.text, row.parameters) for row in rows]
             call = threads.submit(
-                batch.route.provider.send, outgoing, call_reference=token, registered=batch.route.registered
+                first_calls.send,
+                batch.route.provider,
+                outgoing,
+                call_reference=token,
+                registered=batch.route.registered,
             )
             calls.append((submission, rows, call))
     return Flight(batch.message, authorized, calls)

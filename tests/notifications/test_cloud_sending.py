@@ -115,7 +115,7 @@ def assert_withdrawn(address):
 
 
 def test_a_wrong_key_pauses_the_account_and_everybody_waits(aliyun, noon):
-    cast.crowd(100)
+    cast.crowd(1500)
     template = cast.template(BODY)
     approved(template, registered.account_at(aliyun, is_sandbox=True))
     ProviderAccount.objects.update(encrypted_secret=secrets.encrypt("wrong"))
@@ -124,7 +124,7 @@ def test_a_wrong_key_pauses_the_account_and_everybody_waits(aliyun, noon):
 
     assert "does not belong to this key ID" in ProviderAccount.objects.get().paused_for
     assert aliyun.calls["SendBatchSms"] == 1
-    assert states() == {"queued": 100}
+    assert states() == {"queued": 1500}
     assert aliyun.ledger() == []
 
 

@@ -1,0 +1,46 @@
+"""First calls: an account whose keys no call has proven yet is tried with one call before there are several."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
+
+from notifications.providers.base import Answer, Outcome, Outgoing, Provider, RegisteredText
+
+# So long the calls that waited for the first one take its refusal for theirs.
+SECONDS = 5.0
+
+
+@dataclass
+class Proof:
+    """What the calls of one adapter have shown so far."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    is_given: bool = False
+    refusal: Answer | None = None
+    refused_at: float = 0.0
+
+
+_proofs: WeakKeyDictionary[Provider, Proof] = WeakKeyDictionary()
+
+
+def send(
+    provider: Provider, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None
+) -> list[Answer]:
+    """
+    Hand a batch over; with wrong keys one call is made, and those that waited beside it get its answer.
+
+    Sixteen calls with a wrong key look like an attack to a provider, and some close the account.
+    """
+    proof = _proofs.setdefault(provider, Proof())
+    if proof.is_given:
+        return provider.send(batch, call_reference=call_reference, registered=registered)
+    with proof.lock:
+        if proof.refusal is not None and time.monotonic() - proof.refused_at < SECONDS:
+            return [replace(proof.refusal, reference=outgoing.reference) for outgoing in batch]
+        answers = provider.send(batch, call_reference=call_reference, registered=registered)
+        refused = next((a for a in answers if a.outcome == Outcome.REFUSED_ACCOUNT and a.is_for_all), None)
+        proof.refusal, proof.refused_at = refused, time.monotonic()
+        proof.is_given = refused is None
+    return answers
