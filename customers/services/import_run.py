@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from customers import clock as shop_clock
+from customers.crash_points import reach
 from customers.models import SpreadsheetImport
 from customers.services import import_columns, import_merge, import_plan
 from customers.services.file_consent import Declaration, FileEvidence
@@ -135,6 +136,7 @@ def _import_rows(
             coming = beside.submit(next_batch)
             if batch.count:
                 _import_chunk(file, batch, token, now=clock())
+                reach("after_import_chunk")
 
 
 def _after(interpretation: Iterator[Row], number: int, observe: Callable[[Row], None] | None) -> Iterator[Row]:

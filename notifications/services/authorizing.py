@@ -8,6 +8,7 @@ from django.db import transaction
 
 from customers import clock
 from customers.choices import Purpose
+from customers.crash_points import reach
 from customers.services import gate
 from notifications import caps, hot, screening
 from notifications.choices import CapPolicy, HeldFor
@@ -100,6 +101,7 @@ def _authorize(
         if len(authorized.ids) < len(verdicts):
             _turn_away(cursor, message, verdicts, unsendable, rules, authorized)
         _write_called(cursor, leased, ours, rows, authorized)
+        reach("before_authorize_commit")
     return authorized
 
 

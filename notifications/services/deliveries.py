@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from customers import clock
 from customers.choices import Purpose
+from customers.crash_points import reach
 from customers.models import Customer
 from notifications import caps, quiet, screening
 from notifications.choices import CapPolicy, DeliveryStatus, HeldFor, SubmissionStatus
@@ -43,6 +44,7 @@ def plan(message: Message, audience: QuerySet[Customer], *, occasion: str, now: 
             _insert_submissions(cursor, message, batch, reserved, min(queued, room))
             if queued > room:
                 _submit_latecomers(cursor, message)
+        reach("before_plan_commit")
     return counts(message)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 
+from customers.crash_points import reach
 from customers.msgid import _
 from notifications.choices import CallbackKind
 from notifications.models import Delivery, ProviderAccount
@@ -99,6 +100,7 @@ def apply(*, now: datetime) -> Counter:
         for account in accounts.values():
             theirs = [contents for contents in waiting if contents.callback.account_id == account.pk]
             total += _apply(cursor, account, theirs, now)
+        reach("before_receipts_commit")
     return total
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from customers.crash_points import reach
 from notifications import secrets
 from notifications.choices import DeliveryStatus
 from notifications.models import ProviderAccount
@@ -164,6 +165,7 @@ def _ask(calls: Sequence[Call], total: Counter, silent: set[int], *, now: dateti
                 line, question = in_the_air.pop(future)
                 answers = _answers(future, question[0].account_id)
                 found, is_silent = _understood(question, answers, line.provider)
+                reach("before_findings")
                 total.update(findings.write(found, now=now))
                 if is_silent:
                     silent.add(question[0].account_id)

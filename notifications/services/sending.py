@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from customers.crash_points import reach
 from customers.msgid import _
 from notifications.choices import HeldFor
 from notifications.models import Message
@@ -73,6 +74,7 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
     leased = submissions.lease(queue, limit=settings.CALLS_IN_FLIGHT, now=now)
     if not leased:
         return []
+    reach("after_lease")
     messages = Message.objects.in_bulk({taken.message_id for taken in leased})
     batches = []
     for message in messages.values():
@@ -98,6 +100,7 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
             logger.warning("Message %d is paused: %s", message.pk, trouble)
             _pause(message, mine, UNRENDERABLE, now)
             continue
+        reach("after_prepare")
         batches.append(Batch(message, mine, route, prepared, unsendable))
     # All that was leased may have gone behind quiet hours or been paused while other messages still wait.
     return batches or _next_batches(queue, now)
@@ -122,7 +125,11 @@ class Flight:
 
     def settle(self, clock: Callable[[], datetime]) -> Counter:
         """Wait for the answers and write them down, also when PostgreSQL is away for a moment."""
-        landed = [settling.Call(submission, rows, future.result()) for submission, rows, future in self.calls]
+        landed = []
+        for submission, rows, future in self.calls:
+            landed.append(settling.Call(submission, rows, future.result()))
+            reach("between_answers")
+        reach("before_settle")
         for pause in PAUSES:
             try:
                 return settling.settle(self.message, landed, self.authorized, now=clock())
@@ -139,6 +146,7 @@ def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
     )
     if authorized is None:
         return None
+    reach("after_authorize")
     carried: dict[int, list[Prepared]] = {taken.id: [] for taken in batch.leased}
     for row in batch.prepared:
         if row.id in authorized.ids:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Q
 
+from customers.crash_points import reach
 from notifications import hot
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
@@ -69,6 +70,8 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
         given_back = [row for row, _ in refused] + [row for row, answer in finals if answer.outcome in NOT_TAKEN]
         if given_back:
             slots.give_back(cursor, message, given_back, called_at=authorized.called_at)
+        reach("before_settle_commit")
+    reach("after_settle")
     if any(answer.outcome == Outcome.REFUSED_LATER and answer.is_for_all for _, answer in refused):
         submissions.hold_back(message, until=now + BREATH, held_for=HeldFor.RETRY)
     return Counter({outcome.value: count for outcome, count in found.items()})
@@ -216,6 +219,7 @@ def recover_lost(*, now: datetime) -> dict[str, int]:
         unknown = sum(
             _write_unknown(cursor, message, lost[message.pk]) for message in Message.objects.filter(pk__in=lost)
         )
+        reach("before_recovery_commit")
     return {"requeued": requeued, "lost": sum(map(len, lost.values())), "unknown": unknown}
 
 
