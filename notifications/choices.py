@@ -45,6 +45,9 @@ class HeldFor(models.TextChoices):
     QUIET_HOURS = "quiet_hours", _("Quiet hours")
     RETRY = "retry", _("Provider asked to try later")
     CANARY = "canary", _("Waits for the receipts of the first part")
+    PACE = "pace", _("Waits for its turn: the account sends at a limited pace")
+    BUDGET = "budget", _("Daily budget of the account is used up")
+    NUMBER = "number", _("The provider's limit for this number")
 
 
 class CapWindow(models.TextChoices):
@@ -131,6 +134,7 @@ class AlertKind(models.TextChoices):
 
     GATEWAY = "gateway_down", _("Gateway down")
     BALANCE = "balance", _("Balance used up")
+    BUDGET = "budget", _("Daily budget used up")
     BRAKE = "brake", _("Stopped by the brake")
     REJECTED_TEXT = "rejected_text", _("Text rejected")
     NO_WORKERS = "no_workers", _("No workers")

@@ -1,6 +1,7 @@
 """The notifications app's models, in reading order."""
 
 from notifications.models.provider_account import ProviderAccount
+from notifications.models.account_gauge import AccountGauge, HealthChange
 from notifications.models.template import Signature, Template
 from notifications.models.registered_text import RegisteredSignature, RegisteredText
 from notifications.models.message import Message
@@ -15,6 +16,7 @@ from notifications.models.brake import BrakePull, BrakeRule
 from notifications.models.alert import Alert, AlertChannel, AlertNotice
 
 __all__ = [
+    "AccountGauge",
     "Alert",
     "AlertChannel",
     "AlertNotice",
@@ -24,6 +26,7 @@ __all__ = [
     "Delivery",
     "DeliveryTally",
     "FrequencyCap",
+    "HealthChange",
     "Heartbeat",
     "Hold",
     "Message",

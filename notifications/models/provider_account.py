@@ -39,6 +39,11 @@ class ProviderAccount(models.Model):
     read_timeout = models.FloatField(_("seconds without a byte"), default=10.0, db_default=10.0)
     total_timeout = models.FloatField(_("seconds for the whole call"), default=20.0, db_default=20.0)
     price = models.DecimalField(_("price per segment"), max_digits=8, decimal_places=4, default=Decimal("0.0450"))
+    # Among the accounts of a channel that work, each carries its part of the calls.
+    share = models.PositiveSmallIntegerField(_("share"), default=100, db_default=100)
+    pace = models.PositiveIntegerField(_("messages a second"), null=True, blank=True)
+    daily_budget = models.DecimalField(_("daily budget"), max_digits=12, decimal_places=2, null=True, blank=True)
+    number_limit = models.PositiveSmallIntegerField(_("messages to one number in 24 hours"), null=True, blank=True)
     is_sandbox = models.BooleanField(_("sandbox"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     paused_for = models.CharField(_("paused because"), max_length=200, blank=True, default="")
@@ -60,6 +65,15 @@ class ProviderAccount(models.Model):
             models.CheckConstraint(
                 name="provider_account_of_tencent_names_its_application",
                 condition=~Q(gateway=GatewayKind.TENCENT_SMS) | ~Q(app_id=""),
+            ),
+            models.CheckConstraint(
+                name="provider_account_has_a_share_of_its_channel", condition=Q(share__range=(1, 1000))
+            ),
+            models.CheckConstraint(
+                name="provider_account_limits_allow_something",
+                condition=(Q(pace=None) | Q(pace__gte=1))
+                & (Q(daily_budget=None) | Q(daily_budget__gt=0))
+                & (Q(number_limit=None) | Q(number_limit__range=(1, 500))),
             ),
             # A call and the one that settles a refusal of it have to end within the lease of a minute.
             models.CheckConstraint(

@@ -43,6 +43,8 @@ class Submission(models.Model):
     called_at = models.DateTimeField(_("called at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
     words = models.CharField(_("answer"), max_length=200, blank=True, default="")
+    # Taken by nobody, or nobody knows: what the health of its account is measured by.
+    has_failed = models.BooleanField(_("failed as a whole"), default=False, db_default=False)
     ask_at = models.DateTimeField(_("ask the provider at"), null=True, blank=True)
     asks = models.PositiveSmallIntegerField(_("times asked"), default=0, db_default=0)
 
@@ -92,6 +94,8 @@ class Submission(models.Model):
             models.Index(name="submission_to_ask", fields=["account", "ask_at"], condition=Q(ask_at__isnull=False)),
             # The live page: what is in flight or held; and lost ones to reconcile.
             models.Index(name="submission_of_message", fields=["message", "status", "id"]),
+            # How the accounts did in the last minutes.
+            models.Index(name="submission_lately_called", fields=["called_at"], condition=Q(called_at__isnull=False)),
             # Receipts that name the call, and no message in it.
             models.Index(name="submission_of_token", fields=["token"], condition=Q(called_at__isnull=False)),
         ]
