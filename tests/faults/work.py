@@ -25,7 +25,7 @@ PATIENCE = 60
 STEPS = (2, 2, 8, 2)
 
 
-def plan(purpose: str, *, occasion: str = "occasion-1") -> Message:
+def plan(purpose: str, *, occasion: str = "occasion-1", days: float = 0.2, **columns) -> Message:
     """A message to everybody, ready to be sent."""
     now = clock.now()
     message = messages.freeze(
@@ -33,9 +33,10 @@ def plan(purpose: str, *, occasion: str = "occasion-1") -> Message:
         name=occasion,
         price="0.045",
         send_after=now,
-        send_until=now + timedelta(hours=4),
+        send_until=now + timedelta(days=days),
         by=None,
         now=now,
+        **columns,
     )
     deliveries.plan(message, Customer.objects.present(), occasion=occasion, now=now)
     return message

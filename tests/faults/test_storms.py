@@ -1,0 +1,182 @@
+"""Queues are wiped, workers killed, frozen and doubled while campaigns run: the promises hold in the ledger."""
+
+import random
+import signal
+import subprocess
+from collections import Counter
+
+import psutil
+import pytest
+from redis import Redis
+
+from config import programs
+from customers import clock
+from customers.choices import Channel, ConsentSource, Purpose
+from customers.models import ContactPoint
+from customers.services import consent
+from notifications import jobs
+from notifications.models import Delivery, FrequencyCap, Message, Submission
+from notifications.services import registrations
+from tests import cast, registered
+from tests.faults import oracle, storms, work
+from tests.gateway import wait_until
+from tests.gateways.aliyun import AliyunProcess
+from tests.notifications.test_caps import move_clock
+from tests.stories.watching import is_finished, states, wait_for_sent
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+EVERYBODY = 1_000
+WORKERS = ("urgent", "bulk", "bulk", "default")
+
+
+def check(gateway, audience=EVERYBODY, **conditions):
+    """All promises are kept for everything that was planned."""
+    planned = dict.fromkeys(Message.objects.values_list("pk", flat=True), audience)
+    oracle.satisfied(oracle.of_sandbox(gateway.ledger()), audience=planned, **conditions)
+
+
+def the_one_in_a_call(deployment, queue) -> list[psutil.Process]:
+    """The work-horses of a queue, once some of their calls are in the air."""
+    calls = Submission.objects.filter(status="called")
+    assert wait_until(calls.exists, every=0.005)
+    return deployment.horses(queue)
+
+
+def test_a_worker_frozen_beyond_its_lease_writes_nothing_false_when_it_wakes(
+    account, gateway, noon, deploy, schedule
+):
+    cast.crowd(EVERYBODY)
+    storms.without_brake()
+    gateway.set(latency_ms=400)
+    deployment = deploy(*WORKERS)
+    schedule("New Year")
+    frozen = the_one_in_a_call(deployment, "bulk")
+    for process in frozen:
+        process.suspend()
+    move_clock(minutes=2)
+    lost = Submission.objects.filter(status="lost")
+
+    # The other workers of the timetable find what the frozen ones left; one of two is free for it.
+    jobs.recover_lost()
+    had_lost = lost.exists()
+    for process in frozen:
+        process.resume()
+    storms.come_to_rest(deployment)
+
+    assert had_lost
+    check(gateway)
+    assert set(states()) <= {"sent", "delivered", "not_taken"}
+
+
+def test_a_frozen_and_then_a_full_queue_stop_nothing_for_good(account, gateway, noon, deploy, schedule, valkey):
+    cast.crowd(EVERYBODY)
+    gateway.set(latency_ms=300)
+    deployment = deploy(*WORKERS, REDIS_URL=valkey.url)
+    (campaign,) = schedule("New Year")
+    in_hand = Submission.objects.filter(status__in=["leased", "called"])
+
+    assert wait_for_sent(campaign, 100)
+    valkey.signal(signal.SIGSTOP)
+    assert wait_until(lambda: not in_hand.exists(), seconds=30)
+    valkey.signal(signal.SIGCONT)
+    with Redis.from_url(valkey.url) as redis:
+        redis.config_set("maxmemory-policy", "noeviction")
+        redis.config_set("maxmemory", 1)
+        assert wait_until(lambda: not in_hand.exists(), seconds=30)
+        redis.config_set("maxmemory", 0)
+
+    assert wait_until(lambda: is_finished(campaign), seconds=90), deployment.said()
+    check(gateway)
+    assert states() == {"sent": EVERYBODY}
+
+
+def test_three_timetables_and_three_workers_start_and_send_everything_once(
+    account, gateway, noon, deploy, schedule, process_environment
+):
+    cast.crowd(EVERYBODY)
+    deploy("urgent", "bulk", "bulk", "bulk", "default")
+    line = programs.scheduler()
+    more = [subprocess.Popen(line.command, cwd=line.directory, env=process_environment) for _ in range(2)]
+
+    both = schedule("New Year", "Spring Festival")
+
+    assert wait_until(lambda: is_finished(*both), seconds=60)
+    for process in more:
+        process.terminate()
+        process.wait(20)
+    check(gateway)
+    assert states() == {"sent": 2 * EVERYBODY}
+    assert Message.objects.count() == 2
+
+
+def test_five_campaigns_share_one_message_a_day_across_midnight(account, gateway, noon, deploy):
+    crowd = 120
+    cast.crowd(crowd)
+    FrequencyCap.objects.create(name="每天一条", limit=1, window="calendar_day")
+    deployment = deploy("urgent", "urgent", "urgent", "bulk", "default")
+    now = clock.now().astimezone(clock.shop_zone())
+    until_midnight = now.replace(hour=23, minute=59, second=57) - now
+    move_clock(seconds=until_midnight.total_seconds())
+    for number in range(5):
+        work.plan(Purpose.SERVICE, occasion=f"campaign-{number}", days=7, cap_policy="hold")
+
+    # The first and the second day meet while three workers send.
+    assert wait_until(lambda: len(gateway.numbers()) >= 2 * crowd, seconds=60), deployment.said()
+    for _day in range(4):
+        assert wait_until(storms.is_quiet, seconds=60), deployment.said()
+        move_clock(days=1)
+        jobs.recover_lost()
+    storms.come_to_rest(deployment)
+
+    check(gateway, crowd, all_reached=True)
+    assert Counter(Counter(gateway.numbers()).values()) == {5: crowd}
+
+
+def test_who_opts_out_while_a_campaign_runs_gets_nothing_later_than_one_call(
+    account, gateway, noon, deploy, schedule
+):
+    cast.crowd(EVERYBODY)
+    gateway.set(latency_ms=200)
+    storms.without_brake()
+    deploy(*WORKERS)
+    (campaign,) = schedule("New Year")
+    numbers = list(ContactPoint.objects.order_by("?").values_list("address", flat=True)[:200])
+
+    assert wait_for_sent(campaign, 50)
+    opted_out = {}
+    for number in numbers:
+        consent.withdraw_everywhere(number, channel=Channel.SMS, source=ConsentSource.REPLY, now=clock.now())
+        opted_out[number] = clock.now()
+    assert wait_until(lambda: is_finished(campaign), seconds=60)
+
+    check(gateway, opted_out=opted_out)
+    assert set(states()) <= {"sent", "opted_out"}
+
+
+@pytest.fixture
+def aliyun(tmp_path, transactional_db, settings):
+    """A local Aliyun that answers quickly, in the deployment's time."""
+    service = AliyunProcess(tmp_path / "aliyun")
+    settings.GATEWAY_PRIVATE_HOSTS = [service.host]
+    yield service
+    service.stop()
+
+
+def test_dropped_answers_wiped_queues_and_killed_workers_end_in_an_exact_ledger(noon, aliyun, deploy, schedule_at):
+    cast.crowd(2_000)
+    storms.without_brake()
+    deployment, campaign = schedule_at(aliyun)
+    aliyun.set(drop_percent=5, latency_ms=100)
+
+    with storms.raging(
+        wiped=(3, storms.wipe(deployment.redis_url)),
+        killed=(5, storms.kill(lambda: deployment.horses("bulk") or deployment.workers("bulk"))),
+    ) as storm:
+        assert wait_until(lambda: storm.done["wiped"] >= 2 and storm.done["killed"] >= 2, seconds=60)
+    aliyun.set(receipt="3")
+    storms.come_to_rest(deployment)
+
+    ledger = oracle.of_aliyun(aliyun.ledger())
+    oracle.satisfied(ledger, audience={Message.objects.get().pk: 2_000})
+    assert not Delivery.objects.filter(status__in=["queued"]).exists()
+    assert set(states()) <= {"sent", "delivered", "unknown", "not_taken"}
