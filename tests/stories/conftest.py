@@ -43,7 +43,8 @@ def deploy(tmp_path, process_environment, gateway, empty_queue) -> Iterator[Call
     running: list[Deployment] = []
 
     def start(*queues: str, pages: socket.socket | None = None, **environment: str) -> Deployment:
-        hosts = {"GATEWAY_PRIVATE_HOSTS": gateway.host, "LOG_LEVEL": "INFO"}
+        # With few calls in flight a story can stop a campaign of thousands in its middle.
+        hosts = {"GATEWAY_PRIVATE_HOSTS": gateway.host, "LOG_LEVEL": "INFO", "CALLS_IN_FLIGHT": "4"}
         deployment = Deployment(tmp_path / f"deployment-{len(running)}", process_environment | hosts | environment)
         running.append(deployment)
         deployment.start(queues, pages=pages)
