@@ -3,21 +3,22 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from customers.choices import Purpose
 from customers.crash_points import reach
 from customers.msgid import _
 from notifications.choices import HeldFor
 from notifications.models import Message
 from notifications.providers.base import Outgoing
-from notifications.services import authorizing, first_calls, gateways, preparing, settling, submissions
+from notifications.services import authorizing, first_calls, gateways, pacing, preparing, settling, submissions
 from notifications.services.authorizing import Authorized
 from notifications.services.gateways import Route
 from notifications.services.preparing import Prepared
@@ -62,7 +63,7 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
             # Whatever stops this worker here, nothing of what was handed over is forgotten.
             with ExitStack() as in_the_air:
                 for batch in batches:
-                    if flight := _launch(threads, batch):
+                    for flight in _flights(threads, batch, clock):
                         in_the_air.callback(flight.land, total, clock)
                 is_time_left = time.monotonic() < ends
                 now = clock()
@@ -92,6 +93,7 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
             # Before the texts are rendered: nobody knows how long the account stays paused.
             submissions.hold_back(message, until=now + NO_ACCOUNT_PAUSE, held_for=HeldFor.RETRY)
             continue
+        mine = pacing.trim(mine, route.account, now=now)
         try:
             prepared, unsendable = preparing.prepare(
                 message, [taken.id for taken in mine], registered=route.registered
@@ -138,6 +140,18 @@ class Flight:
                 connection.close()
                 time.sleep(pause)
         return settling.settle(self.message, landed, self.authorized, now=clock())
+
+
+def _flights(threads: ThreadPoolExecutor, batch: Batch, clock: Callable[[], datetime]) -> Iterator[Flight]:
+    """Launch a batch, by turns where its account has a pace."""
+    parts = [batch]
+    if batch.route.account.pace:
+        is_urgent = not Purpose(batch.message.purpose).needs_consent
+        turns = pacing.turns(batch.leased, batch.route.account, is_urgent=is_urgent, now=clock())
+        parts = (replace(batch, leased=turn.leased) for turn in turns)
+    for part in parts:
+        if flight := _launch(threads, part):
+            yield flight
 
 
 def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:

@@ -24,6 +24,7 @@ class Leased:
     id: int
     message_id: int
     token: uuid.UUID
+    size: int
 
 
 def lease(queue: str, *, limit: int, now: datetime) -> list[Leased]:
@@ -43,7 +44,7 @@ def lease(queue: str, *, limit: int, now: datetime) -> list[Leased]:
                 FOR UPDATE OF q SKIP LOCKED
             ) AS next
             WHERE s.id = next.id
-            RETURNING s.id, s.message_id, s.token
+            RETURNING s.id, s.message_id, s.token, s.size
             """,
             [now + LEASE, queue, now, now, limit],
         )
