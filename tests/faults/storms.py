@@ -111,3 +111,8 @@ def come_to_rest(deployment: Deployment, *, seconds: float = 90) -> None:
 
 def _due_to_be_asked() -> bool:
     return Submission.objects.filter(ask_at__lte=clock.now()).exists()
+
+
+def in_doubt() -> int:
+    """Of how many messages nobody knows what became of them."""
+    return Delivery.objects.filter(status="unknown").count()

@@ -14,8 +14,8 @@ from customers import clock
 from customers.choices import Purpose
 from customers.models import Customer
 from notifications import jobs
-from notifications.models import Delivery, Message
-from notifications.services import deliveries, messages
+from notifications.models import Delivery, Message, ProviderAccount
+from notifications.services import deliveries, messages, registrations
 from tests import cast
 from tests.gateway import ROOT
 from tests.notifications.test_caps import move_clock
@@ -25,11 +25,22 @@ PATIENCE = 60
 STEPS = (2, 2, 8, 2)
 
 
-def plan(purpose: str, *, occasion: str = "occasion-1", days: float = 0.2, **columns) -> Message:
-    """A message to everybody, ready to be sent."""
+def plan(
+    purpose: str,
+    *,
+    occasion: str = "occasion-1",
+    days: float = 0.2,
+    approved_by: ProviderAccount | None = None,
+    **columns,
+) -> Message:
+    """A message to everybody, ready to be sent, and approved where the account wants that."""
     now = clock.now()
+    template = cast.template('{{ name or "顾客" }}，您的订单有新进展', purpose=purpose, name=f"{purpose} {occasion}")
+    if approved_by:
+        registrations.hand_in(template, approved_by, by=None, now=now)
+        registrations.sync(now=now)
     message = messages.freeze(
-        cast.template("您的订单有新进展", purpose=purpose, name=f"{purpose} {occasion}"),
+        template,
         name=occasion,
         price="0.045",
         send_after=now,
