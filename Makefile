@@ -1,5 +1,5 @@
 # Paths are relative throughout: make cannot handle a folder whose name holds a space.
-.PHONY: up down test lint messages bench clean
+.PHONY: up down test soak lint messages bench clean
 .DELETE_ON_ERROR:
 
 # PYTHON=/usr/bin/python3.12 make up, where the usual names lead to something else.
@@ -28,6 +28,11 @@ messages: .venv/for-tests
 
 bench: .venv/for-tests
 	@$(python) -m tests.benchmarks
+
+# A storm of faults by a seed: make soak SEED=7 MINUTES=10. Without a seed it takes one and prints it.
+MINUTES ?= 10
+soak: .venv/for-tests
+	@$(python) -m tests.faults.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 clean: down
 	@rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache

@@ -116,3 +116,8 @@ def _due_to_be_asked() -> bool:
 def in_doubt() -> int:
     """Of how many messages nobody knows what became of them."""
     return Delivery.objects.filter(status="unknown").count()
+
+
+def is_quiet_of_queued() -> bool:
+    """Whether nothing waits any more that could go out now."""
+    return not Submission.objects.filter(status="queued", send_after__lte=clock.now()).exists()

@@ -40,11 +40,16 @@ def test_it_sees_marketing_that_went_out_twice(sent):
     assert "got 2 messages" in broken(ledger_of(sent, times=2), sent)
 
 
-def test_it_sees_three_order_messages_as_allowed_and_four_as_too_many(sent):
-    sent.message.__class__.objects.update(purpose="transactional")
+def test_it_sees_three_order_messages_as_allowed_and_four_as_too_many(noon):
+    account = handed_over.account()
+    cast.crowd(3)
+    handed_over.call(work.plan("transactional"), account, now=clock.now())
+    Submission.objects.update(status="settled", lease_until=None)
+    Delivery.objects.update(status="sent", sent_at=clock.now())
+    submission = Submission.objects.get()
 
-    assert broken(ledger_of(sent, times=3), sent) == ""
-    assert "got 4 messages" in broken(ledger_of(sent, times=4), sent)
+    assert broken(ledger_of(submission, times=3), submission) == ""
+    assert "got 4 messages" in broken(ledger_of(submission, times=4), submission)
 
 
 def test_it_sees_a_number_in_the_ledger_that_nobody_sent_to(sent):
