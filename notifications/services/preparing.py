@@ -23,7 +23,7 @@ class Prepared:
     text: str
     segments: int
     values: dict | None
-    # By the provider's names, where it composes the text itself.
+    # In the order of the registered text, where the provider composes it; the adapter knows its names.
     parameters: dict[str, str] | None = None
 
 
@@ -67,7 +67,6 @@ def _rendered(
                 if reason := text.unsuitable(parameters):
                     unsendable[delivery_id] = reason
                     continue
-                parameters = registered.named(parameters)
         except rendering.MissingValue:
             unsendable[delivery_id] = screening.MISSING_VALUE.code
             continue

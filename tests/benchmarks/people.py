@@ -144,10 +144,10 @@ def set_noon() -> None:
     clock_service.shift(now.astimezone(clock.shop_zone()).replace(hour=12, minute=0) - now)
 
 
-def message(name: str, **options) -> Message:
+def message(name: str, *, body: str = texts.BODY, **options) -> Message:
     """A frozen text that may go out for the next four hours."""
     now = clock.now()
-    template = cast.template(texts.BODY, name=name)
+    template = cast.template(body, name=name)
     return messages.freeze(
         template,
         name=name,
