@@ -13,7 +13,7 @@ from customers.services import gate
 from notifications import caps, hot, screening
 from notifications.choices import CapPolicy, HeldFor
 from notifications.models import FrequencyCap, Hold, Message, ProviderAccount
-from notifications.services import slots, submissions
+from notifications.services import budgets, slots, submissions
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import LEASE, Leased
 
@@ -48,7 +48,9 @@ def authorize(
     4. Screen every delivery again; take the slots of those that pass.
     5. Skip or hold the others, and write `called_at`.
 
-    Answers None when the message may not send now; its submissions are then queued again.
+    Answers None when the message may not send now; its submissions are then queued again. Where the
+    account's budget is too small for all it is asked for one alone; raises budgets.DoesNotFit where
+    not even that fits.
     Everything is one transaction without a call in it, so a deadlock or a crash has no effect
     that anybody sees.
     """
@@ -57,6 +59,11 @@ def authorize(
             return _authorize(message, leased, prepared, unsendable=unsendable, account=account)
         except slots.SomebodyWasFirst:
             continue
+        except budgets.DoesNotFit:
+            if len(leased) == 1:
+                raise
+            submissions.give_back(leased[1:], send_after=message.send_after)
+            leased = leased[:1]
 
 
 def _authorize(
@@ -100,6 +107,8 @@ def _authorize(
             )
         if len(authorized.ids) < len(verdicts):
             _turn_away(cursor, message, verdicts, unsendable, rules, authorized)
+        passed = [row for row in rows if row.id in authorized.ids]
+        budgets.reserve(cursor, account, passed, called_at=authorized.called_at)
         _write_called(cursor, leased, ours, rows, authorized)
         reach("before_authorize_commit")
     return authorized

@@ -18,7 +18,16 @@ from customers.msgid import _
 from notifications.choices import HeldFor
 from notifications.models import Message
 from notifications.providers.base import Outgoing
-from notifications.services import authorizing, first_calls, gateways, pacing, preparing, settling, submissions
+from notifications.services import (
+    authorizing,
+    budgets,
+    first_calls,
+    gateways,
+    pacing,
+    preparing,
+    settling,
+    submissions,
+)
 from notifications.services.authorizing import Authorized
 from notifications.services.gateways import Route
 from notifications.services.preparing import Prepared
@@ -29,6 +38,7 @@ logger = logging.getLogger(__name__)
 # Seconds between two tries to write answers down: a restart of PostgreSQL is over by then, and the lease is not.
 PAUSES = (0.1, 1, 3, 6, 10)
 NO_ACCOUNT_PAUSE = timedelta(seconds=30)
+OTHER_ACCOUNT_PAUSE = timedelta(seconds=1)
 NOT_APPROVED = _(
     "No account that works has approved this text. Open its template, hand the text in or wait for the approval,"
     " then resume."
@@ -85,7 +95,10 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
             submissions.hold_for_quiet_hours(message, opens_at=opens_at)
             continue
         try:
-            route = gateways.route_for(message)
+            route = gateways.route_for(message, now=now)
+        except gateways.Waits as wait:
+            submissions.hold_back(message, until=wait.until, held_for=wait.held_for)
+            continue
         except gateways.NotApproved:
             _pause(message, mine, NOT_APPROVED, now)
             continue
@@ -150,8 +163,27 @@ def _flights(threads: ThreadPoolExecutor, batch: Batch, clock: Callable[[], date
         turns = pacing.turns(batch.leased, batch.route.account, is_urgent=is_urgent, now=clock())
         parts = (replace(batch, leased=turn.leased) for turn in turns)
     for part in parts:
-        if flight := _launch(threads, part):
+        try:
+            flight = _launch(threads, part)
+        except budgets.DoesNotFit:
+            _look_for_money(part, clock())
+            continue
+        if flight:
             yield flight
+
+
+def _look_for_money(batch: Batch, now: datetime) -> None:
+    """Leave a call to another account, or its message to the next day."""
+    account = batch.route.account
+    budgets.note_exhausted(account, now=now)
+    try:
+        other = gateways.route_for(batch.message, now=now, without=account)
+    except (gateways.Waits, gateways.NotApproved):
+        other = None
+    if other is None:
+        submissions.hold_back(batch.message, until=budgets.renewed_at(now), held_for=HeldFor.BUDGET)
+    else:
+        submissions.give_back(batch.leased, send_after=now + OTHER_ACCOUNT_PAUSE)
 
 
 def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:

@@ -14,7 +14,7 @@ from notifications import hot
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome
-from notifications.services import deliveries, preparing, reconciling, slots, submissions, write_back
+from notifications.services import budgets, deliveries, preparing, reconciling, slots, submissions, write_back
 from notifications.services.authorizing import Authorized
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import LEASE, Leased
@@ -70,6 +70,7 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
         given_back = [row for row, _ in refused] + [row for row, answer in finals if answer.outcome in NOT_TAKEN]
         if given_back:
             slots.give_back(cursor, message, given_back, called_at=authorized.called_at)
+            budgets.give_back(cursor, authorized.account, given_back, called_at=authorized.called_at)
         reach("before_settle_commit")
     reach("after_settle")
     if any(answer.outcome == Outcome.REFUSED_LATER and answer.is_for_all for _, answer in refused):
