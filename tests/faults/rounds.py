@@ -23,6 +23,8 @@ from tests.stories.watching import states
 pytestmark = pytest.mark.django_db(transaction=True)
 WORKERS = ("urgent", "bulk", "bulk", "default")
 PATIENCE = 240
+# Few, so that a round takes long enough for something to happen in it.
+CALLS_IN_FLIGHT = "4"
 SMALL, BIG = (200, 1_500), 20_000
 # A soak this long begins with a campaign in full size.
 LONG_MINUTES = 5
@@ -68,12 +70,12 @@ class Soak:
             "wiped": storms.wipe(self.deployment.redis_url),
             "killed": storms.kill(horses),
             "parent_killed": storms.kill(lambda: self.deployment.workers("bulk", at_work=True)),
-            "cut": storms.cut,
+            "cut": storms.cut_others(),
             "moody": lambda: self.gateway.set(fault=self.chance.choice(MOODS)),
             "frozen": self.freeze_or_thaw,
         }
         chosen = self.chance.sample(sorted(known), k=self.chance.randint(1, 4))
-        return {name: (self.chance.uniform(2, 6), known[name]) for name in chosen}
+        return {name: (self.chance.uniform(0.3, 2), known[name]) for name in chosen}
 
     def freeze_or_thaw(self) -> None:
         """Freeze a work-horse, or let the frozen ones go on."""
@@ -118,7 +120,7 @@ def soak(tmp_path, noon, gateway, deploy, settings):
     hosts = f"{gateway.host},{aliyun.host}"
     settings.GATEWAY_PRIVATE_HOSTS = hosts.split(",")
     storms.without_brake()
-    deployment = deploy(*WORKERS, GATEWAY_PRIVATE_HOSTS=hosts, LOG_LEVEL="ERROR")
+    deployment = deploy(*WORKERS, GATEWAY_PRIVATE_HOSTS=hosts, LOG_LEVEL="ERROR", CALLS_IN_FLIGHT=CALLS_IN_FLIGHT)
     chance = random.Random(int(os.environ.get("SOAK_SEED", "1")))
     yield Soak(chance=chance, gateway=gateway, aliyun=aliyun, deployment=deployment)
     aliyun.stop()
@@ -168,9 +170,9 @@ def one_round(soak: Soak, number: int, account: ProviderAccount) -> None:
     soak.grow(max(len(soak.people), soak.chance.randint(*SMALL)))
     soak.next_noon()
     soak.use(account)
-    soak.aliyun.set(drop_percent=soak.chance.choice([0, 5, 20]), latency_ms=soak.chance.choice([20, 200]))
-    soak.gateway.set(latency_ms=soak.chance.choice([20, 200]))
-    purposes = soak.chance.choices([Purpose.MARKETING, Purpose.SERVICE, Purpose.TRANSACTIONAL], k=2)
+    soak.aliyun.set(drop_percent=soak.chance.choice([0, 5, 20]), latency_ms=soak.chance.choice([100, 400]))
+    soak.gateway.set(latency_ms=soak.chance.choice([100, 400]))
+    purposes = soak.chance.choices([Purpose.MARKETING, Purpose.SERVICE, Purpose.TRANSACTIONAL], k=3)
     planned = []
     with storms.raging(**soak.strikes()) as storm:
         for place, purpose in enumerate(purposes):

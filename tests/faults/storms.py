@@ -15,7 +15,6 @@ from notifications.models import BrakeRule, Delivery, Submission
 from tests.gateway import wait_until
 from tests.notifications.test_caps import move_clock
 from tests.stories.deployment import Deployment
-from tests.stories.test_worker_dies import cut_connections_of_others
 
 # Two looks at everything doubtful, as the timetable takes them.
 LOOKS = (2, 2, 8, 3, 61)
@@ -81,9 +80,21 @@ def kill(candidates: Callable[[], list[psutil.Process]]) -> Callable[[], bool]:
     return strike
 
 
-def cut() -> None:
-    """Ends every connection to the database but this one."""
-    cut_connections_of_others()
+def cut_others() -> Callable[[], None]:
+    """Ends every connection to the database but the storm's own and that of the one who asks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        spared = cursor.fetchone()[0]
+
+    def strike() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)",
+                [spared],
+            )
+
+    return strike
 
 
 def without_brake() -> None:
