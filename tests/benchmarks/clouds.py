@@ -81,7 +81,7 @@ def people_tables() -> tuple[str, ...]:
 
 def run(scale: Scale, place: Path) -> Report:
     """All roads at all latencies in turn, round by round."""
-    sizes = {"messages": scale.of(60_000, 10_000, 1_000), "personal calls": scale.of(3_000, 600, 60)}
+    sizes = {"messages": scale.of(60_000, 10_000, 1_000), "personal calls": scale.of(1_000, 400, 60)}
     plain = Gateway(place / "gateway", "--no-receipts")
     ali = aliyun.AliyunProcess(place / "aliyun", review="1")
     ten = tencent.TencentProcess(place / "tencent", review=0, signatures=SIGNATURES)
