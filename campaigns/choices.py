@@ -21,3 +21,12 @@ class Timing(models.TextChoices):
     NOW = "now", _("As soon as it is started")
     AT = "at", _("At a date and time")
     HOLIDAY = "holiday", _("On a holiday")
+
+
+class CountStatus(models.TextChoices):
+    """Where the counting of a waterfall stands."""
+
+    WAITING = "waiting", _("Waiting to be counted")
+    COUNTING = "counting", _("Being counted")
+    COUNTED = "counted", _("Counted")
+    FAILED = "failed", _("Counting failed")

@@ -2,5 +2,6 @@
 
 from campaigns.models.segment import Segment
 from campaigns.models.campaign import Campaign, Variant
+from campaigns.models.kept_review import KeptReview
 
-__all__ = ["Campaign", "Segment", "Variant"]
+__all__ = ["Campaign", "KeptReview", "Segment", "Variant"]
