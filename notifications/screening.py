@@ -213,6 +213,7 @@ def audience(
     occasion: str = "",
     columns: str = "",
     joins: str = "",
+    is_small: bool = False,
 ) -> tuple[str, list]:
     """
     SQL and parameters that decide every customer of an audience.
@@ -221,12 +222,16 @@ def audience(
     first_reason ('' for none), frees_at (a millisecond, or NULL for now), and the caller's own
     `columns`. Of customers who share an address the one with the smallest id gets the message;
     nobody does where an earlier message of the same occasion went to that address.
+
+    `is_small` looks for shared addresses among the members alone: among all a million customers it takes
+    0.4 s, which is little beside deciding on all of them and much beside deciding on a thousand.
     """
     members_sql, members_parameters = members
+    among = f" AND customer_id IN ({members_sql})" if is_small else ""
     sql = f"""
     WITH shared AS MATERIALIZED (
         SELECT address FROM customers_contactpoint
-        WHERE channel = %s AND is_primary GROUP BY address HAVING count(*) > 1
+        WHERE channel = %s AND is_primary{among} GROUP BY address HAVING count(*) > 1
     ), screened AS (
         SELECT c.id AS customer_id, a.address, {first_reason(purpose)} AS reason{columns}
         FROM ({members_sql}) AS members(id)
@@ -252,4 +257,5 @@ def audience(
     FROM screened LEFT JOIN rivals USING (address)
     {cap_joins(rules, customer="screened.customer_id", address="screened.address", channel=channel)}
     """
-    return sql, [channel, *members_parameters, channel, channel, purpose, channel, occasion]
+    once_more = members_parameters if is_small else []
+    return sql, [channel, *once_more, *members_parameters, channel, channel, purpose, channel, occasion]

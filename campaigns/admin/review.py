@@ -1,6 +1,7 @@
 """The review: whom a draft would reach, what each reader sees, what it costs – and the button that commits."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin import ModelAdmin
@@ -23,7 +24,7 @@ from customers.models import Customer
 from notifications import personal, rendering, screening
 from notifications.models import Template
 
-SHOWN_AT_MOST = 500
+SHOWN_PER_PAGE = 100
 # So many are tried for a sample; somebody without a name should not make the page show bare variables.
 CANDIDATES = 20
 LONGEST_NUMBER = 12
@@ -110,14 +111,17 @@ def people(request: HttpRequest, admin: ModelAdmin, campaign_id: int, code: str)
         )
         return _people(admin, request, context)
     try:
-        ids = reviews.people_of_step(campaign, code=code, now=clock.now(), limit=SHOWN_AT_MOST)
+        ids = reviews.people_of_step(
+            campaign, code=code, now=clock.now(), after=_number(request.GET.get("after")), limit=SHOWN_PER_PAGE + 1
+        )
     except segmentation.BadConditions as refusal:
         return _people(admin, request, context | {"refusal": str(refusal)})
     except segmentation.TooSlow:
         return _people(admin, request, context | {"refusal": _("The answer takes too long. Try again in a minute.")})
-    found = Customer.objects.filter(pk__in=ids).select_related("tier").order_by("pk")
+    shown = ids[:SHOWN_PER_PAGE]
+    found = Customer.objects.filter(pk__in=shown).select_related("tier").order_by("pk")
     context["rows"] = people_page.rows(found, user=request.user)
-    context["shown_at_most"] = SHOWN_AT_MOST if len(ids) == SHOWN_AT_MOST else None
+    context["next_query"] = urlencode({"after": shown[-1]}) if len(ids) > SHOWN_PER_PAGE else ""
     return _people(admin, request, context)
 
 

@@ -17,7 +17,7 @@ from campaigns.services import audiences
 from customers import clock
 from customers.models import Customer
 from notifications import quiet, rendering
-from notifications.services import estimates, gateways, messages, registrations
+from notifications.services import estimates, gateways, messages, registrations, step_people
 from notifications.services.estimates import Estimate
 
 # Above so many people the number has to be typed.
@@ -153,9 +153,9 @@ def changed_since(campaign: Campaign) -> list[str]:
     ]
 
 
-def people_of_step(campaign: Campaign, *, code: str, now: datetime, limit: int) -> list[int]:
+def people_of_step(campaign: Campaign, *, code: str, now: datetime, after: int = 0, limit: int) -> list[int]:
     """
-    The ids of the first people whom a step of the waterfall holds; code '' for those who get it.
+    The ids, above `after`, of the first people whom a step of the waterfall holds; code '' for those who get it.
 
     Raises segmentation.BadConditions and segmentation.TooSlow.
     """
@@ -164,20 +164,21 @@ def people_of_step(campaign: Campaign, *, code: str, now: datetime, limit: int) 
         send_at = moment_of(campaign, now=now)
     audience = audiences.people(campaign, now=now)
     if code == "matched":
-        return list(audience.order_by("pk").values_list("pk", flat=True)[:limit])
+        return list(audience.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:limit])
     variant = campaign.variants.select_related("template").first()
     if variant is None:
         return []  # Without a text nothing is decided about anybody.
     hours = quiet.quiet_for(channel=campaign.channel, purpose=variant.template.purpose, zone=clock.shop_zone())
     return segmentation.within(
         PATIENCE_MILLISECONDS,
-        lambda: estimates.people(
+        lambda: step_people.people(
             audience,
             code="" if code == "will_send" else code,
             channel=campaign.channel,
             purpose=variant.template.purpose,
             cap_policy=campaign.cap_policy,
             send_at=hours.opens_at(send_at) if hours else send_at,
+            after=after,
             limit=limit,
         ),
     )

@@ -22,6 +22,8 @@ from notifications.services.estimates import Step
 STATUSES = (DeliveryStatus.UNDELIVERED, DeliveryStatus.FAILED, DeliveryStatus.UNKNOWN)
 # Whatever the first window was, quiet hours of a night must not use up the second one.
 SHORTEST_WINDOW = timedelta(hours=24)
+# Up to here it is quicker to look for shared addresses among the people themselves.
+SMALL = 20_000
 AGAIN = re.compile(r"/again-\d+$")
 # Some messages and, back to the first try, all that they repeat.
 EARLIER = """earlier AS (
@@ -59,7 +61,8 @@ def offer(
     found = Offer(counts=dict.fromkeys(STATUSES, 0))
     for message in messages:
         found.obstacles += [words for words in obstacles(message) if words not in found.obstacles]
-        for status, count in _counts(_open(message, STATUSES, delivery_id)).items():
+        counts = _counts(_open(message, STATUSES, delivery_id))
+        for status, count in counts.items():
             found.counts[status] += count
         audience = _audience(_open(message, statuses, delivery_id))
         estimate = estimates.estimate(
@@ -70,6 +73,7 @@ def offer(
             cap_policy=message.cap_policy,
             now=now,
             send_at=now,
+            is_small=sum(counts.get(status, 0) for status in statuses) <= SMALL,
         )
         found.will_send += estimate.will_send
         found.will_hold += estimate.will_hold

@@ -6,7 +6,7 @@ from customers import clock
 from customers.choices import Gender
 from customers.models import Customer, Suppression, Tier
 from notifications.models import Delivery, FrequencyCap
-from notifications.services import deliveries, estimates, sending
+from notifications.services import deliveries, estimates, sending, step_people
 from notifications.services.progress import progress
 from tests import cast
 from tests.notifications.test_sending import freeze, send, states
@@ -117,7 +117,9 @@ def test_the_people_behind_a_number_are_those_it_counted(account, noon):
     various_people()
 
     def names(code):
-        ids = estimates.people(Customer.objects.present(), code=code, channel="sms", purpose="marketing", send_at=noon)
+        ids = step_people.people(
+            Customer.objects.present(), code=code, channel="sms", purpose="marketing", send_at=noon
+        )
         return set(Customer.objects.filter(pk__in=ids).values_list("name", flat=True))
 
     assert names("opted_out") == {"王伟"}
@@ -126,3 +128,24 @@ def test_the_people_behind_a_number_are_those_it_counted(account, noon):
     assert names("no_address") == {"张敏"}
     assert names("duplicate_address") == {"同号"}
     assert names("") == set(NAMES)
+
+
+@pytest.mark.parametrize("code", ["", "no_consent", "duplicate_address", "over_cap"])
+def test_the_people_behind_a_number_are_found_page_by_page_each_once(account, gateway, noon, monkeypatch, code):
+    various_people()
+    cast.crowd(6, first_phone=13500000000)
+    FrequencyCap.objects.create(name="每天一条", limit=1, window="days")
+    send(freeze(cast.template(name="先发的"), now=noon), audience=Customer.objects.filter(name__startswith="客户"))
+    everybody = Customer.objects.present()
+    question = {"code": code, "channel": "sms", "purpose": "marketing", "send_at": noon}
+    at_once = step_people.people(everybody, **question)
+
+    monkeypatch.setattr(step_people, "SLICE", 2)
+    monkeypatch.setattr(step_people, "WALKED_AT_MOST", 4)
+    pages, after = [], 0
+    while page := step_people.people(everybody, **question, after=after, limit=2):
+        pages += page
+        after = page[-1]
+
+    assert pages == at_once
+    assert at_once or code == "over_cap"

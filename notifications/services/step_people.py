@@ -1,0 +1,151 @@
+"""The people behind a number of the waterfall, page by page: found without deciding on everybody."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from customers import clock
+from customers.models import Customer
+from notifications import caps, screening
+from notifications.choices import CapPolicy
+from notifications.services import deliveries
+
+# Deciding on so many takes 25 ms; a page of a usual reason is full after one or two.
+SLICE = 2_000
+# Where the wanted are rarer than a page among so many, one question to the whole audience is quicker.
+WALKED_AT_MOST = 12_000
+# What each reason on the person itself means for the joined tables, so that PostgreSQL may begin there.
+BEGINNINGS = {
+    screening.ERASED.code: "c.erased_at IS NOT NULL",
+    screening.NO_CONSENT.code: "k.customer_id IS NULL",
+    screening.OPTED_OUT.code: "k.status = 'withdrawn'",
+    screening.SUPPRESSED.code: "s.scope IN ('all', 'marketing')",
+    screening.NO_ADDRESS.code: "p.customer_id IS NULL",
+}
+
+
+def people(
+    audience: QuerySet[Customer],
+    *,
+    code: str,
+    channel: str,
+    purpose: str,
+    cap_policy: str = CapPolicy.SKIP,
+    send_at: datetime,
+    after: int = 0,
+    limit: int = 1_000,
+) -> list[int]:
+    """
+    The ids, above `after`, of the first people whom a step of the funnel holds; code '' for those who get it.
+
+    Reasons that only the text decides (missing_value, too_long) are not told apart here.
+    """
+    if code in BEGINNINGS:
+        return _screened_out(audience, code=code, channel=channel, purpose=purpose, after=after, limit=limit)
+    # Whom the cap only holds will get it too.
+    rules = [] if cap_policy == CapPolicy.HOLD else caps.rules_for(channel=channel, purpose=purpose)
+    if code == screening.OVER_CAP.code and not rules:
+        return []
+
+    def decided(among: QuerySet[Customer], wanted: Sequence[int] | None, room: int) -> list[int]:
+        return _decided(
+            among, wanted, code=code, channel=channel, purpose=purpose, rules=rules, send_at=send_at, limit=room
+        )
+
+    found: list[int] = []
+    walked = 0
+    while len(found) < limit and walked < WALKED_AT_MOST:
+        ids = list(audience.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:SLICE])
+        if ids:
+            found += decided(audience, ids, limit - len(found))
+        if len(ids) < SLICE:
+            return found
+        walked += len(ids)
+        after = ids[-1]
+    if len(found) < limit:
+        found += [pk for pk in decided(audience, None, limit + walked) if pk > after][: limit - len(found)]
+    return found
+
+
+def _decided(
+    audience: QuerySet[Customer],
+    wanted: Sequence[int] | None,
+    *,
+    code: str,
+    channel: str,
+    purpose: str,
+    rules,
+    send_at: datetime,
+    limit: int,
+) -> list[int]:
+    """Those of some people, or of everybody, whom a step holds; whoever shares their address is decided with them."""
+    members, parameters = deliveries.customer_ids(audience)
+    if wanted is not None:
+        members = f"SELECT id FROM ({members}) AS everybody(id) WHERE id = ANY(%s)"
+        parameters = [*parameters, [*wanted, *_sharing(wanted, channel)]]
+    sql, parameters = screening.audience(
+        (members, parameters),
+        channel=channel,
+        purpose=purpose,
+        rules=rules,
+        now=send_at,
+        zone=clock.shop_zone(),
+        is_small=wanted is not None,
+    )
+    is_cap = code == screening.OVER_CAP.code
+    among = "" if wanted is None else "AND customer_id = ANY(%s)"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT customer_id FROM ({sql}) AS screened
+            WHERE first_reason = %s AND (frees_at IS NOT NULL) = %s {among}
+            ORDER BY customer_id LIMIT %s
+            """,
+            [*parameters, "" if is_cap else code, is_cap, *([] if wanted is None else [list(wanted)]), limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _sharing(ids: Sequence[int], channel: str) -> list[int]:
+    """The other customers who have an address of these."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT other.customer_id FROM customers_contactpoint own
+            JOIN customers_contactpoint other
+                ON other.address = own.address AND other.channel = own.channel AND other.is_primary
+                AND other.customer_id <> own.customer_id
+            WHERE own.customer_id = ANY(%s) AND own.channel = %s AND own.is_primary
+            """,
+            [list(ids), channel],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _screened_out(
+    audience: QuerySet[Customer], *, code: str, channel: str, purpose: str, after: int, limit: int
+) -> list[int]:
+    """
+    The first people whom a predicate on themselves and their address holds back.
+
+    Neither rivals nor caps matter to them, so the search ends with the last one wanted: 30 ms
+    instead of 4 s among a million.
+    """
+    members_sql, members_parameters = deliveries.customer_ids(audience)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT c.id FROM ({members_sql}) AS members(id)
+            JOIN customers_customer c ON c.id = members.id
+            LEFT JOIN customers_contactpoint p
+                ON p.customer_id = c.id AND p.channel = %s AND p.is_primary
+            CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
+            {screening.JOINS}
+            WHERE c.id > %s AND {BEGINNINGS[code]} AND {screening.first_reason(purpose)} = %s
+            ORDER BY c.id LIMIT %s
+            """,
+            [*members_parameters, channel, channel, purpose, channel, after, code, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
