@@ -86,6 +86,12 @@ def frees_at(rules: Sequence[FrequencyCap], *, sends: str, now: datetime, zone: 
     return f"GREATEST({', '.join(moments)})"
 
 
+def limit_frees_at(limit: int, *, channel: str, sends: str, now: datetime) -> str:
+    """SQL for the millisecond at which a provider takes the next message of any class to a number; NULL for now."""
+    kinds = ",".join(str(kind(channel, purpose)) for purpose in PURPOSE_CODES)
+    return _rolling(limit, 86_400_000, kinds, sends=sends, now=now)
+
+
 def _window_frees_at(rule, kinds: str, *, sends: str, now: datetime, zone: ZoneInfo) -> str:
     if rule.window == CapWindow.HOURS:
         return _rolling(rule.limit, rule.window_length * 3_600_000, kinds, sends=sends, now=now)

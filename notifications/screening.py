@@ -109,6 +109,12 @@ OVER_CAP = Reason(
     _("Send it later, or let the campaign wait for the cap."),
     "",
 )
+PROVIDER_LIMIT = Reason(
+    "provider_limit",
+    _("The provider takes no more messages for this number today"),
+    _("Send it tomorrow, or let the campaign wait for the cap; the limit stands at the provider account."),
+    "",
+)
 TOO_LATE = Reason(
     "too_late",
     _("Its time was over"),
@@ -129,6 +135,7 @@ REASONS = [
     VALUE_TOO_LONG,
     VALUE_WITH_LINK,
     OVER_CAP,
+    PROVIDER_LIMIT,
     TOO_LATE,
 ]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -15,6 +16,7 @@ from notifications.choices import CapPolicy, HeldFor
 from notifications.models import FrequencyCap, Hold, Message, ProviderAccount
 from notifications.services import budgets, slots, submissions
 from notifications.services.preparing import Prepared
+from notifications.services.slots import Frees
 from notifications.services.submissions import LEASE, Leased
 
 
@@ -27,8 +29,17 @@ class Authorized:
     account: ProviderAccount | None = None
 
 
-# The first reason against each delivery ('' for none), and the millisecond at which the caps free it.
-Verdicts = dict[int, tuple[str, int | None]]
+class Verdict(NamedTuple):
+    """The first reason against a delivery ('' for none), and the milliseconds at which caps and limit free it."""
+
+    reason: str
+    by_caps: int | None = None
+    by_limit: int | None = None
+
+
+PASSES = Verdict("")
+FREE = Frees(None, None)
+Verdicts = dict[int, Verdict]
 
 
 def authorize(
@@ -76,16 +87,17 @@ def _authorize(
 ) -> Authorized | None:
     with transaction.atomic(), hot.cursor() as cursor:
         gate.hold_open()
-        asked_at = _still_wanted(cursor, message, account)
+        asked_at, is_limited = _still_wanted(cursor, message, account)
         if asked_at is None:
             submissions.give_back(leased, send_after=message.send_after)
             return None
         ours = _lock_ours(cursor, leased)
         rows = [row for row in prepared if row.submission_id in ours]
-        counts = not message.is_test and Purpose(message.purpose).obeys_caps
+        obeys_caps = Purpose(message.purpose).obeys_caps
+        counts = not message.is_test and (obeys_caps or is_limited)
         active = list(FrequencyCap.objects.filter(is_active=True)) if counts else []
-        rules = caps.rules_among(active, channel=message.channel, purpose=message.purpose)
-        known = slots.lock(cursor, rows, rules, now=asked_at) if counts else {}
+        rules = caps.rules_among(active if obeys_caps else [], channel=message.channel, purpose=message.purpose)
+        known = _lock_slots(cursor, message, rows, rules, account, asked_at) if counts else {}
         authorized = Authorized(called_at=clock.now(), account=account)
         if clock.shop_date(authorized.called_at) != clock.shop_date(asked_at):
             # The locks took until after midnight: a calendar day's caps are to be asked about the new one.
@@ -114,21 +126,27 @@ def _authorize(
     return authorized
 
 
-def _still_wanted(cursor, message: Message, account: ProviderAccount) -> datetime | None:
-    """The moment, if the message may go out at it by this account."""
+def _still_wanted(cursor, message: Message, account: ProviderAccount) -> tuple[datetime | None, bool]:
+    """The moment, if the message may go out at it by this account; and whether a provider limits each number."""
     cursor.execute(
         """
         SELECT CASE WHEN m.paused_at IS NULL AND m.canceled_at IS NULL AND m.send_until > now.at
             AND EXISTS (SELECT FROM notifications_provideraccount WHERE id = %s AND is_active AND paused_for = '')
             -- No lock on the switch: whoever moves it shuts the gate that is held open here.
             AND NOT EXISTS (SELECT FROM notifications_sendingswitch WHERE stopped_at IS NOT NULL)
-            THEN now.at END
+            THEN now.at END,
+            EXISTS (SELECT FROM notifications_provideraccount a
+                WHERE a.channel = m.channel AND a.is_active AND a.number_limit IS NOT NULL)
         FROM notifications_message m CROSS JOIN (SELECT hongyan_now() AS at) AS now
         WHERE m.id = %s FOR SHARE OF m
         """,
         [account.pk, message.pk],
     )
-    return cursor.fetchone()[0]
+    return cursor.fetchone()
+
+
+def _lock_slots(cursor, message: Message, rows, rules, account: ProviderAccount, now: datetime):
+    return slots.lock(cursor, rows, rules, channel=message.channel, limit=account.number_limit, now=now)
 
 
 def _lock_ours(cursor, leased: Sequence[Leased]) -> set[int]:
@@ -168,20 +186,22 @@ def _screen(cursor, message: Message, ours: set[int]) -> dict[int, str]:
     return dict(cursor.fetchall())
 
 
-PASSES = ("", None)
-
-
 def _verdicts(
-    rows: Sequence[Prepared], reasons: dict[int, str], known: dict[int, int | None], called_at: datetime
+    rows: Sequence[Prepared], reasons: dict[int, str], known: dict[int, Frees], called_at: datetime
 ) -> Verdicts:
     """The screening and the caps together; a row that could not be rendered has nobody's slots to ask for."""
     moment = caps.milliseconds(called_at)
-    verdicts: Verdicts = {id: (reason, None) for id, reason in reasons.items()}
+    verdicts: Verdicts = {id: Verdict(reason) for id, reason in reasons.items()}
     for row in rows:
-        if row.id in verdicts:
-            frees = max(known.get(row.customer_id) or 0, known.get(row.subject) or 0)
-            if frees > moment:
-                verdicts[row.id] = (reasons[row.id], frees)
+        if row.id not in verdicts:
+            continue
+        by_person, by_address = known.get(row.customer_id, FREE), known.get(row.subject, FREE)
+        by_caps = max(by_person.by_caps or 0, by_address.by_caps or 0)
+        by_limit = by_address.by_limit or 0
+        if by_caps > moment or by_limit > moment:
+            verdicts[row.id] = Verdict(
+                reasons[row.id], by_caps if by_caps > moment else None, by_limit if by_limit > moment else None
+            )
     return verdicts
 
 
@@ -195,21 +215,31 @@ def _turn_away(
 ) -> None:
     """Skip what may never go, hold what may go later within the message's window."""
     skipped: dict[int, str] = {}
-    held: dict[int, datetime] = {}
-    for delivery_id, (reason, frees_at) in verdicts.items():
+    held: dict[int, Hold] = {}
+    for delivery_id, verdict in verdicts.items():
         if delivery_id in authorized.ids:
             continue
-        reason = reason or unsendable.get(delivery_id, "")
-        if not reason and message.cap_policy == CapPolicy.HOLD:
+        reason = verdict.reason or unsendable.get(delivery_id, "")
+        if not reason and _may_wait(message, verdict):
+            frees_at = max(verdict.by_caps or 0, verdict.by_limit or 0)
+            held_for = HeldFor.CAP if frees_at == verdict.by_caps else HeldFor.NUMBER
             free = _next_open(message, caps.moment(frees_at))
             if free < message.send_until:
-                held[delivery_id] = free
+                held[delivery_id] = Hold(delivery_id=delivery_id, message=message, held_for=held_for, send_after=free)
                 continue
-        skipped[delivery_id] = reason or screening.OVER_CAP.code
+        over = screening.PROVIDER_LIMIT if verdict.by_limit and not verdict.by_caps else screening.OVER_CAP
+        skipped[delivery_id] = reason or over.code
     if skipped:
         _skip(cursor, skipped, authorized.called_at)
     if held:
         _hold(cursor, message, held, rules, authorized.called_at)
+
+
+def _may_wait(message: Message, verdict: Verdict) -> bool:
+    """Whether caps and limit only put a delivery off: what a person waits for always waits for the limit."""
+    if verdict.by_limit and not verdict.by_caps and not Purpose(message.purpose).needs_consent:
+        return True
+    return message.cap_policy == CapPolicy.HOLD and bool(verdict.by_caps or verdict.by_limit)
 
 
 def _next_open(message: Message, moment: datetime) -> datetime:
@@ -228,18 +258,16 @@ def _skip(cursor, reasons: dict[int, str], now: datetime) -> None:
     )
 
 
-def _hold(
-    cursor, message: Message, moments: dict[int, datetime], rules: Sequence[FrequencyCap], now: datetime
-) -> None:
+def _hold(cursor, message: Message, held: dict[int, Hold], rules: Sequence[FrequencyCap], now: datetime) -> None:
     cursor.execute(
         "UPDATE notifications_delivery SET submission_id = NULL WHERE id = ANY(%s::bigint[]) AND status = 'queued'",
-        [hot.integers(moments)],
+        [hot.integers(held)],
     )
-    binding = _binding_rules(cursor, message, list(moments), rules, now)
-    Hold.objects.bulk_create(
-        Hold(delivery_id=id, message=message, held_for=HeldFor.CAP, rule_id=binding.get(id), send_after=moment)
-        for id, moment in moments.items()
-    )
+    if rules:
+        binding = _binding_rules(cursor, message, list(held), rules, now)
+        for id, hold in held.items():
+            hold.rule_id = binding.get(id) if hold.held_for == HeldFor.CAP else None
+    Hold.objects.bulk_create(held.values())
 
 
 def _binding_rules(

@@ -31,7 +31,10 @@ def rebuild(*, now: datetime) -> int:
                 FROM notifications_delivery d
                 JOIN notifications_submission s ON s.id = d.submission_id
                 JOIN notifications_message m ON m.id = d.message_id
-                WHERE s.called_at > %s AND NOT m.is_test AND m.purpose <> 'transactional'
+                WHERE s.called_at > %s AND NOT m.is_test AND (m.purpose <> 'transactional' OR EXISTS (
+                        SELECT FROM notifications_provideraccount a
+                        WHERE a.channel = m.channel AND a.is_active AND a.number_limit IS NOT NULL
+                    ))
                     AND d.status IN ('queued', 'sent', 'delivered', 'undelivered', 'unknown')
             )
             INSERT INTO notifications_recentsends (subject, sends)

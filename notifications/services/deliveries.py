@@ -193,8 +193,8 @@ def regroup(*, now: datetime) -> int:
 
 
 def reconsider_holds(*, now: datetime) -> int:
-    """Ask the caps again about everybody they hold, because a rule has changed; answers how many."""
-    return Hold.objects.filter(held_for=HeldFor.CAP, send_after__gt=now).update(send_after=now)
+    """Ask again about everybody whom caps or a provider's limit hold, because a rule has changed; answers how many."""
+    return Hold.objects.filter(held_for__in=[HeldFor.CAP, HeldFor.NUMBER], send_after__gt=now).update(send_after=now)
 
 
 def resubmit(cursor, message: Message, ids: Sequence[int], *, send_after: datetime, held_for: str = "") -> None:

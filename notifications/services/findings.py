@@ -206,15 +206,14 @@ def _fail(cursor, call: _Call, now: datetime) -> list[int]:
 
 
 def _give_slots_back(cursor, calls: Sequence[tuple[_Call, Message]]) -> None:
-    """Take back what authorize() counted for deliveries that were definitely not taken."""
-    counted = [(call, message) for call, message in calls if Purpose(message.purpose).obeys_caps]
-    subjects = {call.id: _subjects(cursor, call, message) for call, message in counted}
+    """Take back what authorize() counted for deliveries that were definitely not taken; of codes it may be nothing."""
+    subjects = {call.id: _subjects(cursor, call, message) for call, message in calls}
     # All locks first, in one order for all workers.
     cursor.execute(
         "SELECT subject FROM notifications_recentsends WHERE subject = ANY(%s) ORDER BY subject FOR UPDATE",
         [sorted({subject for found in subjects.values() for subject in found})],
     )
-    for call, message in counted:
+    for call, message in calls:
         packed = caps.pack(call.called_at, channel=message.channel, purpose=message.purpose)
         cursor.execute(
             "UPDATE notifications_recentsends SET sends = array_remove(sends, %s::bigint) WHERE subject = ANY(%s)",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from psycopg import Cursor
 
@@ -23,24 +24,42 @@ def subjects(rows: Sequence[Prepared]) -> list[int]:
     return sorted(found)
 
 
+class Frees(NamedTuple):
+    """The milliseconds at which the caps, and the limit for a number, let the next one pass; None for now."""
+
+    by_caps: int | None
+    by_limit: int | None
+
+
 def lock(
-    cursor: Cursor, rows: Sequence[Prepared], rules: Sequence[FrequencyCap], *, now: datetime
-) -> dict[int, int | None]:
+    cursor: Cursor,
+    rows: Sequence[Prepared],
+    rules: Sequence[FrequencyCap],
+    *,
+    channel: str,
+    limit: int | None,
+    now: datetime,
+) -> dict[int, Frees]:
     """
     Lock what persons and addresses lately got.
 
-    Answers, for each that got anything before, the millisecond at which these rules let the next
-    one pass, None for at once. It counts for any moment of the same day as `now`.
+    Answers, for each that got anything before, when these rules and this limit let the next one
+    pass. It counts for any moment of the same day as `now`.
     """
-    frees_at = caps.frees_at(rules, sends="sends", now=now, zone=clock.shop_zone())
+    by_caps = caps.frees_at(rules, sends="sends", now=now, zone=clock.shop_zone())
+    by_limit = "NULL::bigint"
+    if limit is not None:
+        # A person with two phones has the limit twice: only addresses have negative subjects.
+        frees_at = caps.limit_frees_at(limit, channel=channel, sends="sends", now=now)
+        by_limit = f"CASE WHEN subject < 0 THEN {frees_at} END"
     # Its text is another in every batch, so nothing is gained by planning it once.
     cursor.execute(
-        f"SELECT subject, {frees_at} FROM notifications_recentsends"
+        f"SELECT subject, {by_caps}, {by_limit} FROM notifications_recentsends"
         " WHERE subject = ANY(%s::bigint[]) ORDER BY subject FOR UPDATE",
         [hot.integers(subjects(rows))],
         prepare=False,
     )
-    return dict(cursor.fetchall())
+    return {subject: Frees(*frees) for subject, *frees in cursor.fetchall()}
 
 
 def take(
