@@ -1,5 +1,6 @@
 """Authorizing: the last check before a call, and the moment from which it counts."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,8 @@ class Authorized:
     called_at: datetime
     ids: set[int] = field(default_factory=set)
     account: ProviderAccount | None = None
+    # The same moment on the clock of this machine, which no call may begin long after.
+    since: float = field(default_factory=time.monotonic)
 
 
 class Verdict(NamedTuple):

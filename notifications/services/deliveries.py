@@ -17,6 +17,13 @@ from notifications.models import Delivery, DeliveryTally, Hold, Message, Provide
 
 DEFAULT_BATCH = 100
 REGROUPED_AT_ONCE = 5_000
+# SQL: whether a person has sent delivery `d` again meanwhile.
+SENT_AGAIN = """EXISTS (
+    SELECT FROM notifications_message again
+    JOIN notifications_delivery other ON other.message_id = again.id
+    WHERE again.again_of_id = d.message_id AND other.customer_id = d.customer_id
+        AND other.status NOT IN ('skipped', 'canceled')
+)"""
 
 
 def plan(message: Message, audience: QuerySet[Customer], *, occasion: str, now: datetime) -> dict[str, int]:

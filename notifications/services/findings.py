@@ -175,16 +175,11 @@ def _may_go_again(message: Message, now: datetime) -> bool:
 def _queue_again(cursor, call: _Call) -> list[int]:
     """Unknown → queued, unless somebody has sent it again by hand meanwhile."""
     cursor.execute(
-        """
+        f"""
         UPDATE notifications_delivery d
         SET status = 'queued', reason = '', provider_id = '', segments = 0, cost = 0
         WHERE d.id = ANY(%s) AND d.submission_id = %s AND d.status = 'unknown' AND d.reason = 'not_found'
-            AND d.attempts < %s AND NOT EXISTS (
-                SELECT FROM notifications_message again
-                JOIN notifications_delivery other ON other.message_id = again.id
-                WHERE again.again_of_id = d.message_id AND other.customer_id = d.customer_id
-                    AND other.status NOT IN ('skipped', 'canceled')
-            )
+            AND d.attempts < %s AND NOT {deliveries.SENT_AGAIN}
         RETURNING d.id
         """,
         [call.finding.missed_again, call.id, ATTEMPTS],

@@ -208,6 +208,7 @@ def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
                 outgoing,
                 call_reference=token,
                 registered=batch.route.registered,
+                begin_before=authorized.since + first_calls.BEGIN_WITHIN,
             )
             calls.append((submission, rows, call))
     return Flight(batch.message, authorized, calls)

@@ -13,7 +13,7 @@ from customers.crash_points import reach
 from notifications import hot
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
-from notifications.providers.base import Answer, Outcome
+from notifications.providers.base import Answer, Outcome, unknown_code
 from notifications.services import budgets, deliveries, preparing, reconciling, slots, submissions, write_back
 from notifications.services.authorizing import Authorized
 from notifications.services.preparing import Prepared
@@ -168,15 +168,29 @@ def _put_off(
         Message.objects.filter(pk=message.pk).pause(now, reason=stop.words[:200])
     broke = next((a for _, a in refused if a.outcome == Outcome.REFUSED_ACCOUNT), None)
     if broke is not None:
-        ProviderAccount.objects.filter(pk=authorized.account.pk, paused_for="").update(paused_for=broke.words[:200])
+        ProviderAccount.objects.filter(pk=authorized.account.pk, paused_for="").update(
+            # Without words the account would not be paused, and be called again and again.
+            paused_for=(broke.words or unknown_code(broke.code))[:200]
+        )
     tries = {row.id: int(not (stop or broke or answer.is_for_all)) for row, answer in refused}
     cursor.execute(
-        "UPDATE notifications_delivery d SET status = 'queued', reason = '', attempts = d.attempts + tried.times"
-        " FROM unnest(%s::bigint[], %s::int[]) AS tried(id, times)"
-        " WHERE d.id = tried.id AND d.status IN ('queued', 'unknown') RETURNING d.id, d.attempts",
+        f"""
+        UPDATE notifications_delivery d
+        SET status = 'queued', reason = '', segments = 0, cost = 0, attempts = d.attempts + tried.times
+        FROM unnest(%s::bigint[], %s::int[]) AS tried(id, times)
+        WHERE d.id = tried.id AND (d.status = 'queued' OR d.status = 'unknown' AND NOT {deliveries.SENT_AGAIN})
+        RETURNING d.id, d.attempts
+        """,
         [list(tries), list(tries.values())],
     )
     attempts = dict(cursor.fetchall())
+    if len(attempts) < len(tries):
+        # The answer came so late that somebody has sent it again by hand: once is enough.
+        cursor.execute(
+            "UPDATE notifications_delivery SET status = 'failed', reason = 'not_taken', segments = 0, cost = 0,"
+            " finished_at = %s WHERE id = ANY(%s) AND status = 'unknown'",
+            [now, list(tries)],
+        )
     spent = [id for id, tried in attempts.items() if tried >= ATTEMPTS]
     cursor.execute(
         "UPDATE notifications_delivery SET status = 'failed', reason = 'gave_up', finished_at = %s WHERE id = ANY(%s)",
