@@ -2,7 +2,7 @@
 
 from django.db import close_old_connections
 
-from campaigns.services import campaigns
+from campaigns.services import campaigns, kept_reviews
 from customers import clock, doorbell
 from customers.choices import Purpose
 from notifications.models import Message
@@ -22,3 +22,9 @@ def finish_done() -> dict[str, int]:
     """Finish the campaigns none of whose deliveries waits any longer."""
     close_old_connections()
     return {"finished": campaigns.finish_done(now=clock.now())}
+
+
+def count_reviews() -> dict[str, int]:
+    """Count the waterfalls that somebody waits for."""
+    close_old_connections()
+    return {"counted": kept_reviews.count_waiting(now=clock.now(), ends=clock.now)}

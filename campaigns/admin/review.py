@@ -1,5 +1,6 @@
 """The review: whom a draft would reach, what each reader sees, what it costs – and the button that commits."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,8 +16,8 @@ from django.views.decorators.http import require_GET, require_POST
 from campaigns import segmentation
 from campaigns.admin import people_page, waterfall, words
 from campaigns.choices import CampaignStatus, Timing
-from campaigns.models import Campaign, Variant
-from campaigns.services import audiences, campaigns, reviews, trials
+from campaigns.models import Campaign, KeptReview, Variant
+from campaigns.services import audiences, campaigns, kept_reviews, reviews, trials
 from campaigns.services.reviews import Review
 from customers import clock, doorbell
 from customers.choices import Channel, Purpose
@@ -70,10 +71,33 @@ def show(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRespo
 
 @require_GET
 def show_now(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpResponse:
-    """The review of a draft as it stands, as a fragment."""
+    """The review of a draft as it stands, as a fragment; what takes seconds is asked for by the fragment itself."""
     campaign = find(admin, request, campaign_id)
     now = clock.now()
-    found = reviews.review(campaign, now=now)
+    kept = kept_reviews.fresh(campaign, now=now)
+    if not kept and kept_reviews.is_large(campaign, now=now):
+        return fragment(request, "review_waiting", campaign, is_asked=False)
+    return _reviewed(request, campaign, kept, now)
+
+
+@require_POST
+def count(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpResponse:
+    """Have a large waterfall counted by a worker, and look whether it has been; without a worker count it here."""
+    campaign = find(admin, request, campaign_id)
+    now = clock.now()
+    if not kept_reviews.is_large(campaign, now=now):
+        return _reviewed(request, campaign, None, now)
+    if kept_reviews.ask(campaign, now=now, again="again" in request.POST):
+        doorbell.ring("campaigns.jobs.count_reviews", queue="bulk")
+    if kept_reviews.is_overdue(campaign, now=now):
+        kept_reviews.count(campaign.pk, now=now, ends=clock.now)
+    if kept_reviews.is_counting(campaign):
+        return fragment(request, "review_waiting", campaign, is_asked=True)
+    return _reviewed(request, campaign, kept_reviews.fresh(campaign, now=now), now)
+
+
+def _reviewed(request: HttpRequest, campaign: Campaign, kept: KeptReview | None, now: datetime) -> HttpResponse:
+    found = reviews.review(campaign, now=now, counted=kept and kept_reviews.estimate_of(kept, now=now))
     snapshot = reviews.snapshot(campaign, found, now=now) if found.estimate else None
     return fragment(
         request,
@@ -81,6 +105,7 @@ def show_now(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpR
         campaign,
         review=found,
         estimate=found.estimate,
+        kept=kept,
         rows=waterfall.rows(snapshot) if snapshot else [],
         goes_now=campaign.timing == Timing.NOW,
         samples=_samples(campaign, now),
@@ -192,6 +217,7 @@ def copy(request: HttpRequest, admin: ModelAdmin, campaign_id: int) -> HttpRespo
 VIEWS = [
     ("review/", "review", show),
     ("review/now/", "review_now", show_now),
+    ("review/count/", "review_count", count),
     ("people/<slug:code>/", "people", people),
     ("schedule/", "schedule", schedule),
     ("unschedule/", "unschedule", unschedule),

@@ -59,8 +59,14 @@ class Review:
         return bool(self.moment and self.opens_at and self.opens_at > self.moment)
 
 
-def review(campaign: Campaign, *, now: datetime) -> Review:
-    """Everything that staff should know before they start a campaign; never raises for what they entered."""
+def review(
+    campaign: Campaign, *, now: datetime, counted: Estimate | None = None, patience: int = PATIENCE_MILLISECONDS
+) -> Review:
+    """
+    Everything that staff should know before they start a campaign; never raises for what they entered.
+
+    `counted` stands in for deciding on everybody, where somebody has done so a moment ago; `patience` is in milliseconds.
+    """
     found = Review()
     try:
         found.moment = moment_of(campaign, now=now)
@@ -79,8 +85,8 @@ def review(campaign: Campaign, *, now: datetime) -> Review:
         found.problems.append(_refused_segment(campaign, refusal))
         return found
     try:
-        found.estimate = segmentation.within(
-            PATIENCE_MILLISECONDS,
+        found.estimate = counted or segmentation.within(
+            patience,
             lambda: _estimate(campaign, audience, now=now, send_at=found.opens_at or send_at),
         )
     except rendering.Refused:
