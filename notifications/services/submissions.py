@@ -80,7 +80,8 @@ def hold_back(message: Message, *, until: datetime, held_for: HeldFor, ramp: tim
             """
             WITH waiting AS MATERIALIZED (
                 SELECT id FROM notifications_submission
-                WHERE message_id = %s AND status IN ('queued', 'leased') AND send_after < %s
+                -- What waits for the first part's receipts stays known as that, and is let go by them alone.
+                WHERE message_id = %s AND status IN ('queued', 'leased') AND send_after < %s AND held_for <> 'canary'
                 ORDER BY id FOR UPDATE
             ), spread AS (
                 SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS total FROM waiting

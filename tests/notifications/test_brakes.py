@@ -9,11 +9,11 @@ from django.utils import translation
 from customers import clock
 from customers.choices import Channel, ConsentStatus, Purpose
 from customers.models import ConsentChange, Customer, Suppression
-from notifications.choices import BrakeKind
+from notifications.choices import BrakeKind, HeldFor
 from notifications.models import BrakePull, BrakeRule, Delivery, Message, Submission
-from notifications.services import brakes, canaries, deliveries, messages, sending
+from notifications.services import brakes, budgets, canaries, deliveries, messages, sending, submissions
 from tests import cast
-from tests.notifications.test_sending import freeze
+from tests.notifications.test_sending import freeze, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -171,6 +171,18 @@ def test_the_first_part_goes_ahead_and_the_rest_waits(account, gateway, noon):
     drain()
 
     assert len(gateway.numbers()) == 200
+
+
+def test_a_higher_budget_does_not_send_the_rest_before_the_first_part_arrived(account, gateway, noon):
+    message = planned(1000)
+    canaries.begin(message)
+    submissions.hold_back(message, until=budgets.renewed_at(noon), held_for=HeldFor.BUDGET)
+
+    budgets.release(account, now=noon)
+    drain()
+
+    assert states() == {"sent": 200, "queued": 800}
+    assert set(Submission.objects.filter(status="queued").values_list("held_for", flat=True)) == {"canary"}
 
 
 def test_one_percent_of_many_is_the_first_part(account, gateway, noon):
