@@ -65,7 +65,8 @@ def review(
     """
     Everything that staff should know before they start a campaign; never raises for what they entered.
 
-    `counted` stands in for deciding on everybody, where somebody has done so a moment ago; `patience` is in milliseconds.
+    `counted` stands in for deciding on everybody, where somebody has done so a moment ago. `patience` is in
+    milliseconds.
     """
     found = Review()
     try:
