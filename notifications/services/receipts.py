@@ -30,7 +30,7 @@ _REFERENCE = re.compile(r"([0-9a-f]{32})(?:-([0-9]{1,18}))?")
 # in which they come makes no difference. Never down: who got it, got it.
 APPLY = """
 WITH by_message AS (
-    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, s.status AS call, s.called_at
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call, s.called_at
     FROM json_to_recordset(%(by_message)s::json) AS told(
         callback bigint, is_delivered boolean, code text, at timestamptz, number text, token uuid, id bigint
     )
@@ -38,7 +38,7 @@ WITH by_message AS (
     JOIN notifications_submission s
         ON s.id = d.submission_id AND s.token = told.token AND s.account_id = %(account)s
 ), by_call AS (
-    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, s.status AS call, s.called_at
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call, s.called_at
     FROM json_to_recordset(%(by_call)s::json) AS asked(token uuid, numbers jsonb)
     JOIN notifications_submission s
         ON s.token = asked.token AND s.called_at IS NOT NULL AND s.account_id = %(account)s
@@ -47,7 +47,7 @@ WITH by_message AS (
         callback bigint, is_delivered boolean, code text, at timestamptz
     )
 ), by_number AS (
-    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, s.status AS call, s.called_at
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call, s.called_at
     FROM json_to_recordset(%(by_number)s::json) AS told(
         callback bigint, is_delivered boolean, code text, at timestamptz, number text, provider_id text
     )
@@ -59,7 +59,9 @@ WITH by_message AS (
     SELECT * FROM by_message UNION ALL SELECT * FROM by_call UNION ALL SELECT * FROM by_number
 ), meant AS MATERIALIZED (
     -- Sorted, because every worker locks in one order.
-    SELECT DISTINCT ON (id) * FROM matched WHERE status IN ('sent', 'unknown', 'undelivered')
+    -- A carrier knows better than the provider's search, which twice did not find a message.
+    SELECT DISTINCT ON (id) * FROM matched
+    WHERE status IN ('sent', 'unknown', 'undelivered') OR status = 'failed' AND reason = 'not_taken'
     ORDER BY id, is_delivered DESC, at DESC NULLS LAST, code DESC
 ), moved AS (
     UPDATE notifications_delivery d SET
@@ -68,7 +70,8 @@ WITH by_message AS (
         sent_at = coalesce(d.sent_at, meant.called_at),
         finished_at = coalesce(meant.at, %(now)s)
     FROM meant WHERE d.id = meant.id AND (
-        d.status IN ('sent', 'unknown') OR d.status = 'undelivered' AND (
+        d.status IN ('sent', 'unknown') OR d.status = 'failed' AND d.reason = 'not_taken'
+        OR d.status = 'undelivered' AND (
             meant.is_delivered OR (d.finished_at, d.reason) < (meant.at, meant.code)
         )
     )

@@ -96,6 +96,17 @@ def test_a_receipt_that_names_only_the_providers_number_finds_its_delivery():
     assert told(one, two) == [("delivered", ""), ("sent", "")]
 
 
+def test_a_carrier_knows_better_than_a_search_that_found_nothing_twice(account):
+    one, two, three = handed_over.sent(account, 3, now=clock.now())
+    Delivery.objects.filter(pk__in=[one, two]).update(status="failed", reason="not_taken", sent_at=None)
+    Delivery.objects.filter(pk=three).update(status="failed", reason="refused_number", sent_at=None)
+    push(account, [report(id, "delivered") for id in (one, three)] + [report(two, "undelivered", code="absent")])
+
+    apply()
+
+    assert told(one, two, three) == [("delivered", ""), ("undelivered", "absent"), ("failed", "refused_number")]
+
+
 def test_a_receipt_settles_what_nobody_knew(account):
     one, two = handed_over.sent(account, 2, now=clock.now())
     Delivery.objects.update(status="unknown", reason="no_answer", sent_at=None)
