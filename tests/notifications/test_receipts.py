@@ -14,7 +14,7 @@ from customers import clock
 from customers.choices import Channel
 from customers.models import Consent, ConsentChange, Suppression
 from notifications.choices import CallbackKind
-from notifications.models import Delivery, DeliveryTally, Receipt, Submission
+from notifications.models import Delivery, DeliveryTally, Message, Receipt, Submission
 from notifications.providers.base import Answer, Outcome
 from notifications.providers.closing import Closing
 from notifications.services import callbacks, receipts, write_back
@@ -369,6 +369,7 @@ def test_five_thousand_receipts_are_one_statement(account, django_assert_max_num
 def test_without_a_receipt_for_three_days_a_delivery_says_so_and_still_counts_as_sent(account):
     now = clock.now()
     one, two = handed_over.sent(account, 2, now=now)
+    Message.objects.update(created_at=now - timedelta(hours=74))
     Delivery.objects.filter(pk=one).update(sent_at=now - timedelta(hours=73))
     client = staff.signed_in("auditor")
     records = reverse("admin:notifications_delivery_changelist")
