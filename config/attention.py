@@ -62,7 +62,9 @@ def points(request: HttpRequest, *, now: datetime) -> list[Point]:
 
 def _alerts() -> list[Point]:
     """What is open and has no line of its own below or above the page."""
-    alerts = Alert.objects.open().filter(kind__in=[AlertKind.BRAKE, AlertKind.REJECTED_TEXT, AlertKind.GATEWAY])
+    alerts = Alert.objects.open().filter(
+        kind__in=[AlertKind.BRAKE, AlertKind.REJECTED_TEXT, AlertKind.GATEWAY, AlertKind.BUDGET]
+    )
     shown = alerts.exclude(cause__startswith="account-").exclude(cause__startswith="campaign-")[:ALERTS_SHOWN]
     return [
         Point(

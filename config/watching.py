@@ -39,6 +39,7 @@ def causes(now: datetime) -> Iterator[Cause]:
     yield from _switch()
     yield from _workers(now)
     yield from _accounts()
+    yield from _budgets(now)
     yield from _unreachable(now)
     yield from _messages(now)
     yield from _taken_back()
@@ -91,6 +92,23 @@ def _accounts() -> Iterator[Cause]:
             lambda account=account: (
                 _("The account “%(name)s” is paused: %(reason)s")
                 % {"name": account, "reason": spoken(account.paused_for, gettext=_)}
+            ),
+            reverse("admin:notifications_provideraccount_change", args=[account.pk]),
+        )
+
+
+def _budgets(now: datetime) -> Iterator[Cause]:
+    """Accounts that are through with what they may spend today."""
+    today = clock.shop_date(now)
+    for account in ProviderAccount.objects.filter(
+        is_active=True, daily_budget__isnull=False, gauge__exhausted_on=today
+    ):
+        yield Cause(
+            AlertKind.BUDGET,
+            f"budget-{account.pk}:{today}",
+            lambda account=account: (
+                _("The budget of “%(name)s” for today, ¥%(budget)s, is used up. What waits goes out tomorrow.")
+                % {"name": account, "budget": f"{account.daily_budget:,.2f}"}
             ),
             reverse("admin:notifications_provideraccount_change", args=[account.pk]),
         )

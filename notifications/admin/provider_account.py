@@ -14,16 +14,17 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
+from customers import clock
 from customers.choices import Channel
 from notifications import secrets
-from notifications.admin import guides, registered
+from notifications.admin import account_gauges, guides, registered
 from notifications.admin.callback_address import CallbackAddress
 from notifications.admin.dialogs import ask, done, number_in
 from notifications.admin.provider_account_form import CONDITIONAL, ProviderAccountForm, help_texts
 from notifications.choices import COMPOSING_GATEWAYS, GatewayKind
 from notifications.models import ProviderAccount
 from notifications.providers.base import spoken
-from notifications.services import callback_tokens, connecting, gateways
+from notifications.services import budgets, callback_tokens, connecting, deliveries, gateways
 
 # The kinds that docs/connect-….md explains.
 GUIDES = {GatewayKind.ALIYUN_SMS: "aliyun", GatewayKind.TENCENT_SMS: "tencent"}
@@ -40,7 +41,7 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
     change_form_outer_after_template = "admin/notifications/provideraccount/registered.html"
     actions = None
     actions_detail = ["connect", "try_out", "resume", "change_callback", "end_old_callback"]
-    readonly_fields = ["condition", "callback"]
+    readonly_fields = ["condition", "callback", "gauge_shown"]
     conditional_fields = CONDITIONAL
     fieldsets = [
         (None, {"fields": ["name", "condition", "gateway", "channel"]}),
@@ -48,7 +49,10 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
             gettext_lazy("Connection"),
             {"fields": ["key_id", "secret", "app_id", "region", "url", "query_url", "callback", "field_names"]},
         ),
-        (gettext_lazy("Price and pace"), {"fields": [("price", "batch_size")]}),
+        (
+            gettext_lazy("Price and pace"),
+            {"fields": [("price", "batch_size"), ("share", "pace"), ("daily_budget", "number_limit"), "gauge_shown"]},
+        ),
         (gettext_lazy("Time-outs"), {"fields": [("connect_timeout", "read_timeout", "total_timeout")]}),
         (gettext_lazy("Use"), {"fields": ["is_active", "is_sandbox"]}),
     ]
@@ -100,6 +104,10 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
         if not obj.callback_token:
             obj.callback_token = callback_tokens.new()
         super().save_model(request, obj, form, change)
+        if {"daily_budget", "number_limit", "is_active", "price"} & set(form.changed_data):
+            now = clock.now()
+            budgets.release(obj, now=now)
+            deliveries.reconsider_holds(now=now)
 
     def get_actions_detail(self, request, object_id):
         """Steps and a trial for clouds; resuming, and ending old addresses, where there is something to end."""
@@ -205,6 +213,11 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
         if account.is_sandbox:
             return format_html('<span class="hy-pill hy-pill-accent">{}</span>', _("Sandbox"))
         return format_html('<span class="hy-pill hy-pill-good">{}</span>', _("Sends"))
+
+    @display(description=gettext_lazy("Today"))
+    def gauge_shown(self, account: ProviderAccount) -> SafeString:
+        """What it has spent, when its pace lets it call again, and how healthy it is."""
+        return account_gauges.shown(account, now=clock.now())
 
     @display(description=gettext_lazy("Price per segment"), ordering="price")
     def shown_price(self, account: ProviderAccount) -> str:

@@ -96,9 +96,16 @@ def estimate(
         for reason in screening.REASONS
         if left[reason.code]
     ]
-    found.seconds = -(-found.will_send // recent_rate(now))
+    found.seconds = -(-found.will_send // _rate(channel, now))
     found.ends_at = max(now, send_at) + timedelta(seconds=found.seconds)
     return found
+
+
+def _rate(channel: str, now: datetime) -> int:
+    """Messages a second that the accounts of a channel will carry: what was seen lately, within their pace."""
+    paces = gateways.paces(channel)
+    rate = recent_rate(now)
+    return min(rate, sum(paces)) if paces and all(paces) else rate
 
 
 def recent_rate(now: datetime) -> int:

@@ -54,6 +54,11 @@ def account_for(channel: str) -> ProviderAccount | None:
     return _working(channel).first()
 
 
+def paces(channel: str) -> list[int | None]:
+    """The messages a second of each account that works on a channel; None for as fast as it goes."""
+    return list(_working(channel).values_list("pace", flat=True))
+
+
 def route_for(message: Message, *, now: datetime, without: ProviderAccount | None = None) -> Route | None:
     """
     The way the next call of a message takes; None where no account works.
