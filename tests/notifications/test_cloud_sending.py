@@ -10,7 +10,7 @@ from customers.models import Consent, Customer
 from notifications import secrets
 from notifications.choices import GatewayKind
 from notifications.models import Delivery, Message, ProviderAccount, RegisteredText
-from notifications.services import registrations
+from notifications.services import deliveries, registrations
 from tests import cast
 from tests.gateways import tencent
 from tests.gateways.aliyun import Aliyun
@@ -151,6 +151,17 @@ def test_tencent_sends_equal_texts_two_hundred_at_a_time(tencent_cloud, noon):
         str(13900000000 + n): 1 for n in range(450)
     }
     assert states() == {"sent": 450}
+
+
+def test_a_stop_waits_for_few_calls_where_everybody_gets_a_text_of_their_own(tencent_cloud, noon):
+    cast.crowd(25)
+    account = account_at_tencent(tencent_cloud)
+    for body, sizes in ((BODY, [5, 10, 10]), ("{{ tier }}您好，全场八折！", [25]), ("全场八折！", [25])):
+        template = cast.template(body, name=body)
+        approved(template, account)
+        message = freeze(template, now=noon)
+        deliveries.plan(message, Customer.objects.present(), occasion=body, now=noon)
+        assert sorted(message.submissions.values_list("size", flat=True)) == sizes
 
 
 def test_tencent_composes_what_staff_saw(tencent_cloud, noon):

@@ -88,7 +88,7 @@ def test_a_fast_account_is_not_cut_to_the_pace_of_a_slow_one(account, gateway, n
     ProviderAccount.objects.update(pace=20)
     cast.account(f"{gateway.url}/").save()
 
-    assert deliveries.batch_size("sms") == 100
+    assert deliveries.batch_size(freeze(cast.template(), now=noon)) == 100
 
 
 def test_what_does_not_fit_waits_for_its_turn_and_says_so(account, gateway, noon):
