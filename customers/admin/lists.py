@@ -21,6 +21,7 @@ from customers.admin.large_list import LargeListMixin
 from customers.choices import Channel, SuppressionReason
 from customers.models import ConsentChange, Suppression, Tag, Tier
 from customers.models.contact_point import masked
+from customers.services import gate
 
 NUMBERED = (Channel.SMS, Channel.VOICE)
 
@@ -150,6 +151,7 @@ class SuppressionAdmin(LargeListMixin, ModelAdmin):
         obj.reason = SuppressionReason.STAFF
         obj.actor = request.user
         obj.created_at = clock.now()
+        gate.shut()
         obj.save()
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:

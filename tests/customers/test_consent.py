@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
+from django.urls import reverse
 
 from customers.choices import Channel, ConsentSource, ConsentStatus, Purpose
 from customers.models import Consent, ConsentChange, Suppression
 from customers.services import consent, gate
-from tests import cast
+from tests import cast, staff
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 PHONE = "13800000002"
@@ -206,3 +207,25 @@ def test_an_opt_out_waits_for_messages_that_are_being_handed_over(transactional_
     customer_replies.join(10)
 
     assert withdrawn.is_set()
+
+
+def test_closing_an_address_by_hand_waits_for_messages_that_are_being_handed_over(transactional_db):
+    client = staff.signed_in("owner")
+    values = {"channel": "sms", "address": "13800138000", "scope": "all", "note": ""}
+    closed = threading.Event()
+
+    def close_by_hand():
+        client.post(reverse("admin:customers_suppression_add"), values)
+        closed.set()
+        connection.close()
+
+    closing = threading.Thread(target=close_by_hand)
+    with transaction.atomic():
+        gate.hold_open()
+        closing.start()
+        assert not closed.wait(2)
+        assert not Suppression.objects.exists()
+    closing.join(10)
+
+    assert closed.is_set()
+    assert Suppression.objects.get().address == "13800138000"
