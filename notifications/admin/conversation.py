@@ -45,6 +45,7 @@ def _entry(reply: Reply, request: HttpRequest) -> dict:
     """One reply as its row shows it."""
     return {
         "reply": reply,
+        "words": states.shown_text(reply.text, user=request.user),
         "when": states.moment(reply.said_at),
         "meaning": reply_admin.meaning_pill(reply),
         "acts": reply_admin.acts(reply, request),

@@ -173,7 +173,7 @@ class ReplyAdmin(LargeListMixin, ModelAdmin):
     @display(description=gettext_lazy("Words"))
     def words(self, reply: Reply) -> SafeString:
         """What was said."""
-        return format_html('<span class="hy-break">{}</span>', reply.text)
+        return format_html('<span class="hy-break">{}</span>', states.shown_text(reply.text, user=reply.reader.user))
 
     @display(description=gettext_lazy("Meaning"))
     def shown_meaning(self, reply: Reply) -> SafeString:

@@ -1,5 +1,7 @@
 """How states, reasons and addresses of deliveries are shown."""
 
+import re
+
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.functional import Promise
 from django.utils.html import format_html
@@ -17,6 +19,7 @@ from notifications.models import Delivery
 HELD = "held"
 SENDING = "sending"
 NO_RECEIPT = "no_receipt"
+MOBILE_WITHIN = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
 # In the order of a message's life; the names are those of the CSS classes too.
 STATES: dict[str, Promise | str] = {
     DeliveryStatus.QUEUED.value: DeliveryStatus.QUEUED.label,
@@ -115,3 +118,10 @@ def masked(address: str, channel: str) -> str:
 def shown_address(address: str, channel: str, *, user: AbstractBaseUser) -> str:
     """An address as this reader may see it: whole with the permission for that, else masked."""
     return address if address and user.has_perm("customers.view_full_address") else masked(address, channel)
+
+
+def shown_text(text: str, *, user: AbstractBaseUser) -> str:
+    """What a customer wrote as this reader may see it: the numbers within it masked like any other."""
+    if user.has_perm("customers.view_full_address"):
+        return text
+    return MOBILE_WITHIN.sub(lambda found: phone.mask(found[0]), text)

@@ -89,6 +89,19 @@ def test_an_auditor_reads_masked_numbers_and_decides_nothing(talk):
     assert not Reply.objects.filter(handled_at__isnull=False).exists()
 
 
+def test_an_auditor_reads_no_number_that_a_customer_wrote_either(account):
+    customer = cast.li_na()
+    item = {"number": LI_NA, "text": "打我13912345678,单号6213912345678", "at": "2026-05-01T10:00:00+08:00"}
+    callbacks.store(account, encoded([item]), kind=CallbackKind.REPLIES, now=clock.now())
+    replies.apply(now=clock.now())
+    panel = reverse("admin:notifications_customer_deliveries", args=[customer.pk])
+    auditor, clerk = staff.signed_in("auditor"), staff.signed_in("clerk")
+
+    for address in (LIST, panel):
+        assert "打我139****5678,单号6213912345678" in auditor.get(address).content.decode()
+        assert "打我13912345678,单号6213912345678" in clerk.get(address).content.decode()
+
+
 @pytest.mark.parametrize("act", ["", "whatever", "opt_out"])
 def test_an_act_that_is_none_is_not_found(talk, act):
     assert handle(staff.signed_in("clerk"), "别再发了", act).status_code == 404
