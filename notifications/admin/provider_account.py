@@ -189,8 +189,10 @@ class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
     )
     def resume(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Lift the pause."""
-        ProviderAccount.objects.filter(pk=number_in(object_id)).exclude(paused_for="").update(paused_for="")
-        page = reverse("admin:notifications_provideraccount_change", args=[object_id])
+        account = get_object_or_404(ProviderAccount, pk=number_in(object_id))
+        if ProviderAccount.objects.filter(pk=account.pk).exclude(paused_for="").update(paused_for=""):
+            self.log_change(request, account, str(_("Resumed.")))
+        page = reverse("admin:notifications_provideraccount_change", args=[account.pk])
         return done(request, page, said=_("The account sends again."))
 
     @display(description=gettext_lazy("Provider account"), ordering="name")

@@ -232,6 +232,7 @@ def test_a_paused_account_is_resumed_by_post_alone():
 
     assert paused == "balance used up"
     assert ProviderAccount.objects.get().paused_for == ""
+    assert LogEntry.objects.get().change_message == "Resumed."
 
 
 def test_an_auditor_sees_an_account_without_a_field_for_its_secret():
