@@ -19,7 +19,7 @@ def account_at(service: aliyun.Aliyun, **fields) -> ProviderAccount:
     )
 
 
-def account_at_tencent(service: tencent.Tencent) -> ProviderAccount:
+def account_at_tencent(service: tencent.Tencent, **fields) -> ProviderAccount:
     """The shop's account at a local Tencent Cloud."""
     return ProviderAccount.objects.create(
         name="腾讯云",
@@ -29,4 +29,5 @@ def account_at_tencent(service: tencent.Tencent) -> ProviderAccount:
         app_id=tencent.APP_ID,
         encrypted_secret=secrets.encrypt(tencent.SECRET),
         callback_token="token-tencent",
+        **fields,
     )

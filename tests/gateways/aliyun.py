@@ -26,7 +26,7 @@ from pathlib import Path
 import requests
 
 from tests.gateways.acs3_check import Refused, verify
-from tests.gateways.server import GatewayServer, Reply, Request
+from tests.gateways.server import GatewayServer, Reply, Request, misled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHINA = timezone(timedelta(hours=8))
@@ -53,7 +53,8 @@ class Script:
     status: int = 200
     # Refuses a whole call in which one of these numbers stands.
     number_codes: dict[str, str] = field(default_factory=dict)
-    # How every answer goes wrong: drop, truncate, drip, html, 500, foreign; with "taken_" before it once it was taken.
+    # How every answer goes wrong: drop, truncate, drip, html, 500, foreign, bomb, redirect; with "taken_" before it
+    # once it was taken.
     fault: str = ""
     # What queries say: "" the truth, "hidden" nothing yet, "empty" a count without a list.
     query: str = ""
@@ -362,6 +363,8 @@ def line_of(entry: dict) -> str:
 
 def spoilt(reply: Reply, fault: str) -> Reply:
     """An answer with what goes wrong with it."""
+    if answer := misled(reply, fault):
+        return answer
     if fault == "html":
         return Reply(200, b"<html><body>504 Gateway Time-out</body></html>", reply.seconds)
     if fault == "500":

@@ -1,5 +1,6 @@
 """A small, quick HTTP server for gateways of tests: hands over raw requests and misbehaves as it is told."""
 
+import gzip
 import socket
 import socketserver
 import threading
@@ -8,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 LONGEST_BODY = 16 * 1024 * 1024
+# Twenty megabytes in twenty kilobytes.
+BOMB = gzip.compress(b"0" * 20_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,15 @@ class Reply:
     seconds: float = 0.0
     fault: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json; charset=utf-8"})
+
+
+def misled(reply: Reply, fault: str) -> Reply | None:
+    """An answer that is a gzip bomb or leads elsewhere; None for any other fault."""
+    if fault == "bomb":
+        return Reply(200, BOMB, reply.seconds, headers={"Content-Encoding": "gzip"})
+    if fault == "redirect":
+        return Reply(302, b"", reply.seconds, headers={"Location": "http://127.0.0.1:9/"})
+    return None
 
 
 class GatewayServer(socketserver.ThreadingTCPServer):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.gateways.ledger import Ledger
 from tests.gateways.process import GatewayProcess
-from tests.gateways.server import GatewayServer, Reply, Request
+from tests.gateways.server import GatewayServer, Reply, Request, misled
 from tests.gateways.tc3_check import Refused, verify
 from tests.gateways.tencent_texts import check_text, composed, segments
 
@@ -55,7 +55,8 @@ class Script:
     # Codes by number without +86: in the number's row, or as the answer to the whole call.
     number_codes: dict[str, str] = field(default_factory=dict)
     number_codes_spoil_the_call: bool = False
-    # How every answer goes wrong: drop, truncate, drip, html, 500, foreign; with "taken_" before it once it was taken.
+    # How every answer goes wrong: drop, truncate, drip, html, 500, foreign, bomb, redirect; with "taken_" before it
+    # once it was taken.
     fault: str = ""
     # What happens to the rows of an answer: permuted, missing, alien, duplicated, contradictory.
     rows: str = ""
@@ -338,6 +339,8 @@ def mishandled(rows: list[dict], how: str, chance: random.Random) -> list[dict]:
 
 def spoilt(reply: Reply, fault: str) -> Reply:
     """An answer with what goes wrong with it."""
+    if answer := misled(reply, fault):
+        return answer
     if fault == "html":
         return Reply(200, b"<html><body>504 Gateway Time-out</body></html>", reply.seconds)
     if fault == "500":
