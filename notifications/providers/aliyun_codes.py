@@ -7,6 +7,7 @@ from notifications.providers.base import Outcome, unknown_code
 from notifications.providers.closing import Closing
 from notifications.providers.http import HttpAnswer
 from notifications.providers.json_values import text_of
+from notifications.providers.resting import Rest
 from notifications.providers.verdicts import (
     CONTRADICTION,
     REDIRECT,
@@ -158,6 +159,8 @@ CLOSING_CODES = {
     "BLACK_LIST": Closing.OPTED_OUT,
     "isv.CUSTOMER_REFUSED": Closing.OPTED_OUT,
 }
+
+RESTING_CODES = {"isv.DAY_LIMIT_CONTROL": Rest.ACCOUNT, "isv.MONTH_LIMIT_CONTROL": Rest.ACCOUNT}
 
 
 def verdict_of(answer: HttpAnswer, document: dict[str, Any]) -> Verdict:

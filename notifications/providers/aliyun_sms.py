@@ -15,6 +15,7 @@ from notifications.providers.addresses import split_url
 from notifications.providers.aliyun_codes import (
     CLOSING_CODES,
     GONE_CODES,
+    RESTING_CODES,
     receipt_words,
     verdict_of,
 )
@@ -115,6 +116,7 @@ class AliyunSms:
     can_tell_not_found = True
     acknowledgement = '{"code":0,"msg":"成功"}'.encode()
     closing_codes = CLOSING_CODES
+    resting_codes = RESTING_CODES
 
     def __init__(
         self,

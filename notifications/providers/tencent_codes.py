@@ -4,6 +4,7 @@ from customers.msgid import _
 from notifications.providers.base import Outcome, unknown_code
 from notifications.providers.callbacks import RECEIPT_CODES
 from notifications.providers.closing import Closing
+from notifications.providers.resting import Rest
 from notifications.providers.verdicts import UNREADABLE, Verdict
 
 # Codes of ours, for receipts whose meaning only their description tells.
@@ -19,6 +20,14 @@ CLOSING_CODES = {
     "InvalidParameterValue.IncorrectPhoneNumber": Closing.DEAD,
     "FailedOperation.PhoneNumberParseFail": Closing.DEAD,
     NO_SUCH_NUMBER: Closing.DEAD,
+}
+
+RESTING_CODES = {
+    "FailedOperation.MarketingSendTimeConstraint": Rest.MARKETING_HOURS,
+    "LimitExceeded.AppDailyLimit": Rest.ACCOUNT,
+    "LimitExceeded.AppMainlandChinaDailyLimit": Rest.ACCOUNT,
+    "LimitExceeded.AppGlobalDailyLimit": Rest.ACCOUNT,
+    "LimitExceeded.DailyLimit": Rest.ACCOUNT,
 }
 
 # Nobody in the batch is to blame, and the next call would be answered the same.

@@ -26,6 +26,7 @@ from notifications.providers.json_values import plain_number, text_of
 from notifications.providers.tencent_api import LARGEST_CALL, TencentApi, TencentSettings
 from notifications.providers.tencent_codes import (
     CLOSING_CODES,
+    RESTING_CODES,
     TEXT_OR_VALUES,
     is_campaign_wide,
     is_of_one_number,
@@ -88,6 +89,7 @@ class TencentSms(TencentRegistry):
     # What a callback is answered with; anything else is pushed twice more.
     acknowledgement = b'{"result":0,"errmsg":"OK"}'
     closing_codes = CLOSING_CODES
+    resting_codes = RESTING_CODES
 
     def __init__(
         self,

@@ -14,15 +14,13 @@ from notifications import hot
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome, unknown_code
-from notifications.services import budgets, deliveries, preparing, reconciling, slots, submissions, write_back
+from notifications.services import budgets, deliveries, preparing, reconciling, rests, slots, submissions, write_back
 from notifications.services.authorizing import Authorized
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import LEASE, Leased
 
 ATTEMPTS = 5
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 900)]
-# So long a whole message waits for a gateway that is away or took none of a call.
-BREATH = timedelta(seconds=5)
 LONGEST_PROVIDER_ID = Delivery._meta.get_field("provider_id").max_length
 NOT_TAKEN = {Outcome.REFUSED_NUMBER, Outcome.REFUSED_CONTENT}
 FINAL = {
@@ -64,7 +62,7 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
                 found[answer.outcome] += 1
                 is_put_off = _is_put_off(answer, is_text_taken=is_text_taken)
                 (refused if is_put_off else finals).append((row, answer))
-        _write_finals(cursor, message, finals, authorized, now)
+        _write_finals(cursor, finals, authorized, now)
         if refused:
             _put_off(cursor, message, refused, authorized, now)
         given_back = [row for row, _ in refused] + [row for row, answer in finals if answer.outcome in NOT_TAKEN]
@@ -73,8 +71,8 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
             budgets.give_back(cursor, authorized.account, given_back, called_at=authorized.called_at)
         reach("before_settle_commit")
     reach("after_settle")
-    if any(answer.outcome == Outcome.REFUSED_LATER and answer.is_for_all for _, answer in refused):
-        submissions.hold_back(message, until=now + BREATH, held_for=HeldFor.RETRY)
+    if again_at := rests.begin(authorized.account, (answer for _, answer in refused), now=now):
+        submissions.hold_back(message, until=again_at, held_for=HeldFor.RETRY)
     return Counter({outcome.value: count for outcome, count in found.items()})
 
 
@@ -113,7 +111,6 @@ def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int
 
 def _write_finals(
     cursor,
-    message: Message,
     finals: Sequence[tuple[Prepared, Answer]],
     authorized: Authorized,
     now: datetime,
@@ -134,7 +131,8 @@ def _write_finals(
         WHERE d.id = told.id AND d.status IN ('queued', 'unknown')
         """,
         [
-            message.price,
+            # What it was planned with is an estimate: another account may carry it.
+            authorized.account.price,
             authorized.called_at,
             now,
             hot.integers([row.id for row, _ in finals]),
@@ -250,11 +248,14 @@ def _write_unknown(cursor, message: Message, submission_ids: Sequence[int]) -> i
         """
         UPDATE notifications_delivery d SET
             status = 'unknown', reason = 'no_answer', attempts = d.attempts + 1,
-            values = told.values, segments = coalesce(told.segments, 0), cost = coalesce(told.segments, 0) * %s
+            values = told.values, segments = coalesce(told.segments, 0), cost = coalesce(told.segments, 0) * a.price
         FROM notifications_delivery carried
-        LEFT JOIN json_to_recordset(%s::json) AS told(id bigint, segments int, values jsonb) USING (id)
+        JOIN notifications_submission s ON s.id = carried.submission_id
+        JOIN notifications_provideraccount a ON a.id = s.account_id
+        LEFT JOIN json_to_recordset(%s::json) AS told(id bigint, segments int, values jsonb)
+            ON told.id = carried.id
         WHERE d.id = carried.id AND carried.submission_id = ANY(%s) AND d.status = 'queued'
         """,
-        [message.price, json.dumps(told), list(submission_ids)],
+        [json.dumps(told), list(submission_ids)],
     )
     return cursor.rowcount
