@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from customers import clock
@@ -210,7 +210,11 @@ def _screened_out(
     instead of 4 s among a million.
     """
     members_sql, members_parameters = deliveries.customer_ids(audience)
-    with connection.cursor() as cursor:
+    # Said as what it is not: of "is one of two hundred", PostgreSQL's guess for "=", it reads far too many.
+    others = ["", *{reason.code for reason in screening.PREDICATES} - {code}]
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Parallel workers read 90,000 people ahead of the hundred that are shown.
+        cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         cursor.execute(
             f"""
             SELECT c.id FROM ({members_sql}) AS members(id)
@@ -219,9 +223,9 @@ def _screened_out(
                 ON p.customer_id = c.id AND p.channel = %s AND p.is_primary
             CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
             {screening.JOINS}
-            WHERE c.id > %s AND {BEGINNINGS[code]} AND {screening.first_reason(purpose)} = %s
+            WHERE c.id > %s AND {BEGINNINGS[code]} AND {screening.first_reason(purpose)} <> ALL(%s)
             ORDER BY c.id LIMIT %s
             """,
-            [*members_parameters, channel, channel, purpose, channel, after, code, limit],
+            [*members_parameters, channel, channel, purpose, channel, after, others, limit],
         )
         return [row[0] for row in cursor.fetchall()]
