@@ -30,7 +30,8 @@ _REFERENCE = re.compile(r"([0-9a-f]{32})(?:-([0-9]{1,18}))?")
 # in which they come makes no difference. Never down: who got it, got it.
 APPLY = """
 WITH by_message AS (
-    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call, s.called_at
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call,
+        s.called_at
     FROM json_to_recordset(%(by_message)s::json) AS told(
         callback bigint, is_delivered boolean, code text, at timestamptz, number text, token uuid, id bigint
     )
@@ -38,7 +39,8 @@ WITH by_message AS (
     JOIN notifications_submission s
         ON s.id = d.submission_id AND s.token = told.token AND s.account_id = %(account)s
 ), by_call AS (
-    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call, s.called_at
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call,
+        s.called_at
     FROM json_to_recordset(%(by_call)s::json) AS asked(token uuid, numbers jsonb)
     JOIN notifications_submission s
         ON s.token = asked.token AND s.called_at IS NOT NULL AND s.account_id = %(account)s
@@ -47,7 +49,8 @@ WITH by_message AS (
         callback bigint, is_delivered boolean, code text, at timestamptz
     )
 ), by_number AS (
-    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call, s.called_at
+    SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call,
+        s.called_at
     FROM json_to_recordset(%(by_number)s::json) AS told(
         callback bigint, is_delivered boolean, code text, at timestamptz, number text, provider_id text
     )
