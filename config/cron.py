@@ -23,6 +23,7 @@ TIMETABLE = [
     Line("notifications.jobs.apply_replies", "urgent", 3),
     Line("campaigns.jobs.finish_done", "urgent", 3),
     Line("notifications.jobs.check_brakes", "urgent", 10),
+    Line("notifications.jobs.review_accounts", "urgent", 10),
     Line("notifications.jobs.send_due", "bulk", 2, names_queue=True),
     Line("campaigns.jobs.launch_due", "bulk", 2),
     Line("campaigns.jobs.count_reviews", "bulk", 5),

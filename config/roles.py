@@ -17,6 +17,7 @@ WRITTEN_BY_THE_ENGINE = frozenset(
         *("delivery", "deliverytally", "hold", "submission", "receipt", "recentsends", "heartbeat", "message"),
         *("consentchange", "importedrow", "clockoffset"),
         *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
+        *("accountgauge", "healthchange"),
     )
 ) | {"add_reply", "delete_reply"}
 EVERYDAY_VIEWS = (

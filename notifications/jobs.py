@@ -8,6 +8,7 @@ from django.db import close_old_connections
 
 from customers import clock
 from notifications.services import (
+    account_health,
     brakes,
     callbacks,
     deliveries,
@@ -46,6 +47,12 @@ def check_brakes() -> dict[str, int]:
     """Stop what goes wrong, and let the rest of a good first part follow."""
     close_old_connections()
     return {str(kind): count for kind, count in brakes.check(now=clock.now()).items()}
+
+
+def review_accounts() -> dict[str, int]:
+    """Shift calls from accounts that fail or are slow to others, and back."""
+    close_old_connections()
+    return dict(account_health.review(now=clock.now()))
 
 
 def apply_receipts() -> dict[str, int]:

@@ -94,8 +94,9 @@ def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int
     cursor.execute(
         """
         UPDATE notifications_submission s
-        SET status = 'settled', settled_at = %s, lease_until = NULL, ask_at = s.called_at + mine.ask_after
-        FROM unnest(%s::bigint[], %s::uuid[], %s::interval[]) AS mine(id, token, ask_after)
+        SET status = 'settled', settled_at = %s, lease_until = NULL, ask_at = s.called_at + mine.ask_after,
+            has_failed = mine.has_failed
+        FROM unnest(%s::bigint[], %s::uuid[], %s::interval[], %s::boolean[]) AS mine(id, token, ask_after, has_failed)
         WHERE s.id = mine.id AND s.token = mine.token AND s.status IN ('called', 'lost')
         RETURNING s.id
         """,
@@ -104,9 +105,18 @@ def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int
             [call.submission.id for call in calls],
             [call.submission.token for call in calls],
             [reconciling.first_ask_after(call.answers) for call in calls],
+            [_has_failed(call.answers) for call in calls],
         ],
     )
     return {row[0] for row in cursor.fetchall()}
+
+
+def _has_failed(answers: Sequence[Answer]) -> bool:
+    """Whether a call was taken by nobody, or nobody knows; what its account's health is measured by."""
+    return all(
+        answer.outcome == Outcome.UNKNOWN or (answer.outcome == Outcome.REFUSED_LATER and answer.is_for_all)
+        for answer in answers
+    )
 
 
 def _write_finals(
@@ -217,7 +227,8 @@ def recover_lost(*, now: datetime) -> dict[str, int]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE notifications_submission SET status = 'lost', lease_until = NULL, ask_at = called_at + %s
+            UPDATE notifications_submission
+            SET status = 'lost', has_failed = true, lease_until = NULL, ask_at = called_at + %s
             WHERE id IN (
                 SELECT id FROM notifications_submission
                 WHERE status = 'called' AND (lease_until < %s OR lease_until > %s)
