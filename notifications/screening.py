@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.utils.functional import Promise
+from django.utils.functional import Promise, lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel, Purpose
 from notifications import caps, text
 from notifications.models import FrequencyCap
+from notifications.providers.base import spoken, unknown_code
 from notifications.providers.callbacks import RECEIPT_CODES
 from notifications.providers.carrier_words import CARRIER_WORDS
 
@@ -175,8 +177,11 @@ LEFT JOIN customers_suppression s
 
 
 def label_of(reason: str) -> Promise | str:
-    """A reason in words; a code that nobody knows stands for itself."""
-    return LABELS.get(reason) or _FROM_CARRIERS.get(reason, reason)
+    """A reason in words; of a code that nobody knows they say so."""
+    return LABELS.get(reason) or _FROM_CARRIERS.get(reason) or (reason and _unknown(reason))
+
+
+_unknown = lazy(lambda reason: spoken(unknown_code(reason), gettext=gettext), str)
 
 
 def first_reason(purpose: str) -> str:

@@ -38,6 +38,7 @@ from notifications.providers.base import (
 from notifications.providers.http import CallFailed, HttpClient, Limits, RefusedAddress, check_key
 from notifications.providers.json_values import CHINA, clean_text, load, moment, plain_number, text_of, value_at
 from notifications.providers.verdicts import (
+    REFUSED_REGISTRATIONS,
     UNREADABLE,
     Verdict,
     for_all,
@@ -214,9 +215,7 @@ class AliyunSms:
         if outcome is Outcome.TAKEN:
             status = RegistrationStatus.IN_REVIEW if code else RegistrationStatus.UNKNOWN
             return Registration(code, status, words or ("" if code else UNREADABLE))
-        is_refused = outcome in (Outcome.REFUSED_CONTENT, Outcome.REFUSED_ACCOUNT)
-        status = RegistrationStatus.REJECTED if is_refused else RegistrationStatus.UNKNOWN
-        return Registration("", status, words)
+        return Registration("", REFUSED_REGISTRATIONS.get(outcome, RegistrationStatus.UNKNOWN), words)
 
     def registered_texts(self, codes: Sequence[str]) -> list[Registration]:
         """How far each text is, in the order of the codes."""

@@ -147,6 +147,8 @@ class RegistrationStatus(StrEnum):
     REJECTED = "rejected"
     # Withdrawn, expired or deleted there.
     GONE = "gone"
+    # Certainly not taken, and not for the text's sake: the key, the balance, the rate.
+    NOT_HANDED_IN = "not_handed_in"
     # The provider could not be asked, or answered something unknown: what was known before stays true.
     UNKNOWN = "unknown"
 

@@ -6,7 +6,7 @@ from customers.msgid import _
 from notifications.providers.base import Outcome, Registration, RegistrationStatus
 from notifications.providers.json_values import clean, text_of, value_at
 from notifications.providers.tencent_api import TencentApi
-from notifications.providers.verdicts import UNREADABLE
+from notifications.providers.verdicts import REFUSED_REGISTRATIONS, UNREADABLE
 
 MAINLAND = 0
 SMS_TYPES = {"marketing": 1, "notice": 2}
@@ -66,8 +66,8 @@ class TencentRegistry:
         )
         if verdict is not None:
             is_doubtful = verdict[0] is Outcome.UNKNOWN and not is_definite(verdict[1])
-            status = RegistrationStatus.UNKNOWN if is_doubtful else RegistrationStatus.REJECTED
-            return Registration("", status, verdict[2], text)
+            otherwise = RegistrationStatus.UNKNOWN if is_doubtful else RegistrationStatus.REJECTED
+            return Registration("", REFUSED_REGISTRATIONS.get(verdict[0], otherwise), verdict[2], text)
         code = text_of(value_at(response, "AddTemplateStatus.TemplateId"))
         if not code:
             return Registration("", RegistrationStatus.UNKNOWN, UNREADABLE, text)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from customers.msgid import _
-from notifications.providers.base import Answer, Outcome
+from notifications.providers.base import Answer, Outcome, RegistrationStatus
 from notifications.providers.http import AnswerLost, CallFailed, NothingSent, RefusedAddress
 
 # Outcome, code, words for staff.
@@ -13,6 +13,13 @@ SERVER_ERROR = _("The gateway failed while answering; it may have taken the mess
 REDIRECT = _("The gateway pointed to another address, which we do not follow; it may have taken the message.")
 UNREADABLE = _("The gateway's answer is not readable; it may have taken the message.")
 CONTRADICTION = _("The gateway's answer contradicts itself; it may have taken the message.")
+
+# What a refusal says of a text that was handed in for approval.
+REFUSED_REGISTRATIONS = {
+    Outcome.REFUSED_CONTENT: RegistrationStatus.REJECTED,
+    Outcome.REFUSED_ACCOUNT: RegistrationStatus.NOT_HANDED_IN,
+    Outcome.REFUSED_LATER: RegistrationStatus.NOT_HANDED_IN,
+}
 
 # What HTTP itself promises not to have processed. Everything else without a known code is unknown.
 STATUSES = {

@@ -161,9 +161,11 @@ def hand_in(template: Template, account: ProviderAccount, *, remark: str = "", b
         signature=template.signature.name,
         remark=remark or template.name,
     )
-    RegisteredText.objects.filter(pk=row.pk, status=RegistrationState.UNKNOWN, submitted_at=now).update(
-        code=answer.code[:LONGEST_CODE], checked_at=now, changed_at=now, **stored(answer)
-    )
+    reserved = RegisteredText.objects.filter(pk=row.pk, status=RegistrationState.UNKNOWN, submitted_at=now)
+    if answer.status is RegistrationStatus.NOT_HANDED_IN:
+        reserved.delete()
+        raise CannotRegister(spoken(answer.words, gettext=_))
+    reserved.update(code=answer.code[:LONGEST_CODE], checked_at=now, changed_at=now, **stored(answer))
     row.refresh_from_db()
     return row
 

@@ -87,7 +87,8 @@ def hand_in(template, account, now, **options) -> RegisteredText:
 
 
 def test_states_have_the_words_of_the_adapters():
-    assert set(RegistrationState.values) == {status.value for status in RegistrationStatus}
+    # What was not handed in leaves no row behind.
+    assert set(RegistrationState.values) == {status.value for status in RegistrationStatus} - {"not_handed_in"}
 
 
 class TestHandingIn:
@@ -125,6 +126,15 @@ class TestHandingIn:
 
         assert row.status == "rejected"
         assert row.words
+
+    def test_a_wrong_key_says_nothing_of_the_text(self, aliyun, account, template, now):
+        aliyun.script.keys = {}
+
+        with pytest.raises(CannotRegister):
+            hand_in(template, account, now)
+
+        assert not RegisteredText.objects.exists()
+        assert registrations.trouble_for([template.pk]) == {}
 
     def test_no_answer_leaves_it_unclear_and_open_to_another_try(self, aliyun, account, template, now):
         aliyun.script.fault = "500"

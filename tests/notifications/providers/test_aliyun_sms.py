@@ -527,7 +527,7 @@ def test_a_refused_text_is_rejected_with_the_code_in_words(aliyun, shop):
 
     assert unknown.status is RegistrationStatus.UNKNOWN
     assert "isv.TEMPLATE_OVER_LIMIT" in unknown.words
-    assert (refused.status, refused.words) == (RegistrationStatus.REJECTED, aliyun_codes.NO_RIGHT)
+    assert (refused.status, refused.words) == (RegistrationStatus.NOT_HANDED_IN, aliyun_codes.NO_RIGHT)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ def test_marketing_without_the_opt_out_wording_is_refused_with_the_reason(provid
     [
         ("FailedOperation.TemplateNumberLimit", REJECTED),
         ("InvalidParameterValue.SomethingNew", REJECTED),
-        ("AuthFailure.SignatureFailure", REJECTED),
-        ("RequestLimitExceeded", REJECTED),
+        ("AuthFailure.SignatureFailure", RegistrationStatus.NOT_HANDED_IN),
+        ("RequestLimitExceeded", RegistrationStatus.NOT_HANDED_IN),
         ("InternalError.Timeout", UNKNOWN),
         ("Strange", UNKNOWN),
     ],
