@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -158,7 +159,20 @@ def test_jobs_of_older_code_and_hostile_ones_fail_and_the_next_one_works(
     assert states() == {"sent": 50}
 
 
-def test_a_database_that_is_killed_and_comes_back_loses_no_answer(account, gateway, noon, deploy, schedule, servers):
+@pytest.fixture
+def commits_that_last(transactional_db) -> Iterator[None]:
+    """A database that keeps what was committed, as a shop's does; that of the tests forgets the last half second."""
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
+
+
+def test_a_database_that_is_killed_and_comes_back_loses_no_answer(
+    account, gateway, noon, commits_that_last, deploy, schedule, servers
+):
     cast.crowd(EVERYBODY)
     gateway.set(latency_ms=300)
     deployment = deploy("urgent", "bulk", "bulk", "default")
