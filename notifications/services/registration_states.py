@@ -56,7 +56,7 @@ def stored(answer: Registration) -> dict[str, str]:
 
 def ask_again(row: RegisteredText, *, now: datetime) -> RegisteredText:
     """Ask the provider at once how far a text and its signature are. Raises CannotRegister if it does not say."""
-    registry = registry_of(row.account)
+    approver = registry_of(row.account)
     if not row.code:
         raise CannotRegister(
             gettext(
@@ -65,14 +65,14 @@ def ask_again(row: RegisteredText, *, now: datetime) -> RegisteredText:
             )
             % {"account": row.account}
         )
-    look_at_signatures(row.account, registry, [row.template.signature], now=now)
-    (answer,) = registry.registered_texts([row.code])
+    look_at_signatures(row.account, approver, [row.template.signature], now=now)
+    (answer,) = approver.registered_texts([row.code])
     if answer.status is RegistrationStatus.UNKNOWN:
         words = spoken(answer.words, gettext=gettext)
         raise CannotRegister(
             gettext("%(account)s could not say: %(words)s") % {"account": row.account, "words": words}
         )
-    note([row], [answer], registry, now=now)
+    note([row], [answer], approver, now=now)
     row.refresh_from_db()
     return row
 
@@ -87,12 +87,12 @@ def sync(*, now: datetime) -> dict[str, int]:
     counts: Counter = Counter()
     for account in composing_accounts():
         try:
-            registry = registry_of(account)
+            approver = registry_of(account)
         except CannotRegister:
             counts["not_asked"] += 1
             continue
-        counts["signatures"] += look_at_signatures(account, registry, _due_signatures(account, now), now=now)
-        counts += _look_at_texts(account, registry, now)
+        counts["signatures"] += look_at_signatures(account, approver, _due_signatures(account, now), now=now)
+        counts += _look_at_texts(account, approver, now)
     return dict(counts)
 
 

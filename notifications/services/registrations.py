@@ -149,12 +149,12 @@ def hand_in(template: Template, account: ProviderAccount, *, remark: str = "", b
     The row is written before the call, so that a crash between leaves one that is unclear instead
     of none. Raises CannotRegister.
     """
-    registry = registry_of(account)
+    approver = registry_of(account)
     if template.archived_at is not None:
         raise CannotRegister(_("The template “%s” is archived. Restore it first.") % template)
-    written, skeleton = _written(template, registry)
+    written, skeleton = _written(template, approver)
     row = _reserved(template, account, skeleton, by=by, now=now)
-    answer = registry.register_text(
+    answer = approver.register_text(
         name=template.name[:LONGEST_NAME],
         text=written,
         purpose="marketing" if needs_opt_out(template) else "notice",
@@ -179,10 +179,10 @@ def adopt(template: Template, account: ProviderAccount, code: str, *, by, now: d
     code = code.strip()
     if not code or len(code) > LONGEST_CODE:
         raise CannotRegister(_("Type the code of the text as %(account)s shows it.") % {"account": account})
-    registry = registry_of(account)
-    written, skeleton = _written(template, registry)
-    (answer,) = registry.registered_texts([code])
-    names = _names_in(answer, account, code, written, registry)
+    approver = registry_of(account)
+    written, skeleton = _written(template, approver)
+    (answer,) = approver.registered_texts([code])
+    names = _names_in(answer, account, code, written, approver)
     approved = account.registered_texts.filter(
         template=template, skeleton=skeleton, status=RegistrationState.APPROVED
     ).exclude(code=code)
