@@ -18,7 +18,7 @@ from tests import cast
 from tests.benchmarks import measuring, people, texts
 from tests.benchmarks.measuring import Scale, Stopwatch
 from tests.benchmarks.report import Report, Target, say
-from tests.benchmarks.ways import WORKERS, Ours
+from tests.benchmarks.ways import SENT_TABLES, WORKERS, Ours
 from tests.gateway import Gateway
 from tests.gateways import aliyun, tencent
 
@@ -54,7 +54,7 @@ class Sender(Ours):
 
     def plan(self, road: Road, count: int) -> None:
         """Plan a paused message over one account."""
-        measuring.empty(*people_tables())
+        measuring.empty(*SENT_TABLES)
         ProviderAccount.objects.update(is_active=False)
         ProviderAccount.objects.filter(name=road.account).update(is_active=True, paused_for="")
         self.message = people.message(f"Message {Message.objects.count()}", body=road.body)
@@ -69,14 +69,6 @@ class _Hosts:
     """The hosts that the workers may call, where Ours expects one gateway."""
 
     host: str
-
-
-def people_tables() -> tuple[str, ...]:
-    """What a message leaves behind."""
-    return (
-        *("notifications_delivery", "notifications_submission", "notifications_deliverytally"),
-        *("notifications_recentsends", "notifications_hold"),
-    )
 
 
 def run(scale: Scale, place: Path) -> Report:

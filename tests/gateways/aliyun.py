@@ -11,7 +11,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -23,9 +22,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from pathlib import Path
 
-import requests
-
 from tests.gateways.acs3_check import Refused, verify
+from tests.gateways.process import GatewayProcess
 from tests.gateways.server import GatewayServer, Reply, Request, misled
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -401,43 +399,14 @@ def read_ledger(path: Path) -> list[dict]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-class AliyunProcess:
+class AliyunProcess(GatewayProcess):
     """The same server as a process of its own."""
 
-    def __init__(self, directory: Path, **script):
-        self.path = directory / "ledger.jsonl"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.gateways.aliyun", "--port", "0", "--directory", str(directory)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.url = self.process.stdout.readline().split()[-1]
-        self.host = self.url.removeprefix("http://")
-        self.set(**script)
-
-    def set(self, **changes) -> dict:
-        """Change the script; answers the whole of it, with the number of calls by action."""
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.put(f"{self.url}/test/script", data=json.dumps(changes).encode(), timeout=PATIENCE)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+    module = "tests.gateways.aliyun"
 
     def register(self, code: str, text: str, *, status: str = "1", reason: str = "") -> None:
         """Let a text be known under a code."""
         self.set(templates=self.set()["templates"] | {code: [text, status, reason]})
-
-    def ledger(self) -> list[dict]:
-        """Every message that was taken."""
-        return read_ledger(self.path)
-
-    def stop(self) -> int:
-        """End the process."""
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(PATIENCE)
-        self.process.stdout.close()
-        return code
 
 
 def main() -> None:
