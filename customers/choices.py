@@ -106,6 +106,13 @@ class SuppressionReason(models.TextChoices):
     STAFF = "staff", _("Closed by staff")
 
 
+class ImportKind(models.TextChoices):
+    """What the rows of a file are."""
+
+    CUSTOMERS = "customers", _("Customers")
+    ORDERS = "orders", _("Orders")
+
+
 class ImportStatus(models.TextChoices):
     """The life of an uploaded spreadsheet."""
 

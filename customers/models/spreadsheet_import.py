@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import ImportStatus, RowOutcome
+from customers.choices import ImportKind, ImportStatus, RowOutcome
 from customers.models.customer import Customer
 
 Complaint = tuple[str, dict]
@@ -103,8 +103,12 @@ class SpreadsheetImport(models.Model):
     stored_name = models.CharField(_("stored under"), max_length=80, blank=True)
     sha256 = models.CharField(_("fingerprint"), max_length=64, blank=True)
     size = models.PositiveBigIntegerField(_("size in bytes"), default=0)
+    kind = models.CharField(
+        _("kind"), max_length=9, choices=ImportKind, default=ImportKind.CUSTOMERS, db_default=ImportKind.CUSTOMERS
+    )
     layout_key = models.CharField(_("layout"), max_length=64, blank=True)
     mapping = models.JSONField(_("mapping"), default=list, blank=True)
+    options = models.JSONField(_("options"), default=dict, db_default={}, blank=True)
     declaration = models.JSONField(_("declared consent"), default=dict, blank=True)
     preview = models.JSONField(_("preview"), default=dict, blank=True)
     notices = models.JSONField(_("notices"), default=list, blank=True)
@@ -146,6 +150,7 @@ class SpreadsheetImport(models.Model):
                 name="import_once_done_has_finished_at",
                 condition=~Q(status__in=[ImportStatus.DONE, ImportStatus.FAILED]) | Q(finished_at__isnull=False),
             ),
+            models.CheckConstraint(name="import_has_a_kind", condition=Q(kind__in=ImportKind.values)),
         ]
 
     def __str__(self):
