@@ -11,11 +11,15 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from campaigns import jobs
+from campaigns.choices import CampaignStatus
 from campaigns.models import KeptReview, Segment, Variant
-from campaigns.services import kept_reviews, reviews
+from campaigns.services import campaigns, kept_reviews, reviews
 from config import roles
 from customers import clock
-from notifications.models import FrequencyCap, ProviderAccount, QuietHours, Template
+from customers.choices import ConsentSource
+from customers.models import Customer
+from customers.services import consent
+from notifications.models import Delivery, FrequencyCap, ProviderAccount, QuietHours, Template
 from tests import cast
 from tests.campaigns import shop
 from tests.staff import BACKEND
@@ -195,3 +199,45 @@ def test_a_queue_that_was_emptied_loses_no_count(draft, browser, empty_queue):
     empty_queue.flushall()
 
     assert jobs.count_reviews() == {"counted": 1}
+
+
+def test_a_large_campaign_is_scheduled_by_the_numbers_that_were_seen_and_not_counted_again(draft):
+    kept = counted(draft)
+    KeptReview.objects.update(result=kept.result | {"will_send": 19})
+
+    campaigns.schedule(draft, version=draft.version, seen=19, by=None, now=clock.now())
+
+    draft.refresh_from_db()
+    assert draft.status == CampaignStatus.SCHEDULED
+    assert draft.estimate["will_send"] == 19
+
+
+def test_a_large_campaign_that_grew_since_it_was_counted_is_looked_at_again(draft):
+    counted(draft)
+    cast.crowd(20, first_phone=13800000000)
+
+    with pytest.raises(reviews.CannotSchedule, match="from 20 to 40"):
+        campaigns.schedule(draft, version=draft.version, seen=20, by=None, now=clock.now())
+
+
+def test_a_large_campaign_whose_numbers_are_old_is_looked_at_again(draft):
+    counted(draft)
+    KeptReview.objects.update(counted_at=clock.now() - timedelta(minutes=11))
+
+    with pytest.raises(reviews.CannotSchedule, match="ten minutes old"):
+        campaigns.schedule(draft, version=draft.version, seen=20, by=None, now=clock.now())
+
+    draft.refresh_from_db()
+    assert draft.status == CampaignStatus.DRAFT
+
+
+def test_whoever_opted_out_after_the_count_gets_nothing_from_a_large_campaign(draft):
+    counted(draft)
+    campaigns.schedule(draft, version=draft.version, seen=20, by=None, now=clock.now())
+    someone = Customer.objects.order_by("pk").last()
+    consent.withdraw([someone.pk], channels=["sms"], source=ConsentSource.STAFF, wording="电话", now=clock.now())
+
+    campaigns.launch(draft.pk, now=clock.now())
+
+    delivery = Delivery.objects.get(customer_id=someone.pk)
+    assert (delivery.status, delivery.reason) == ("skipped", "opted_out")
