@@ -133,3 +133,20 @@ class RowOutcome(models.TextChoices):
     UNCHANGED = "unchanged", _("Unchanged")
     DUPLICATE = "duplicate", _("Duplicate in the file")
     REJECTED = "rejected", _("Rejected")
+
+
+class ExportFormat(models.TextChoices):
+    """What an export is written as."""
+
+    XLSX = "xlsx", _("Excel workbook (.xlsx)")
+    CSV = "csv", _("Text (.csv)")
+
+
+class ExportStatus(models.TextChoices):
+    """The life of an export."""
+
+    QUEUED = "queued", _("Waiting to start")
+    RUNNING = "running", _("Being written")
+    DONE = "done", _("Ready")
+    FAILED = "failed", _("Stopped by an error")
+    EXPIRED = "expired", _("Deleted")

@@ -162,6 +162,7 @@ class Campaign(models.Model):
             ("pause_campaign", _("Can pause and resume campaigns")),
             ("cancel_campaign", _("Can cancel campaigns")),
             ("test_campaign", _("Can send test messages")),
+            ("export_campaign", _("Can export the results of campaigns")),
         ]
         constraints = [
             models.CheckConstraint(

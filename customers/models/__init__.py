@@ -5,6 +5,7 @@ from customers.models.contact_point import ContactPoint
 from customers.models.consent import Consent, ConsentChange
 from customers.models.suppression import Suppression
 from customers.models.spreadsheet_import import ImportedRow, LayoutMemory, SpreadsheetImport
+from customers.models.export import Export
 from customers.models.clock_offset import ClockOffset
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ContactPoint",
     "Customer",
     "CustomerTag",
+    "Export",
     "ImportedRow",
     "LayoutMemory",
     "SpreadsheetImport",

@@ -111,7 +111,10 @@ class Delivery(models.Model):
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
-        permissions = [("resend_delivery", _("Can send again what did not arrive"))]
+        permissions = [
+            ("resend_delivery", _("Can send again what did not arrive")),
+            ("export_delivery", _("Can export sending records")),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["customer", "occasion"], name="delivery_happens_once_per_occasion"),
             models.UniqueConstraint(
