@@ -150,3 +150,33 @@ class ExportStatus(models.TextChoices):
     DONE = "done", _("Ready")
     FAILED = "failed", _("Stopped by an error")
     EXPIRED = "expired", _("Deleted")
+
+
+class Platform(models.TextChoices):
+    """Where an order was placed."""
+
+    TAOBAO = "taobao", _("Taobao and Tmall")
+    DOUYIN = "douyin", _("Douyin")
+    JD = "jd", _("JD.com")
+    PINDUODUO = "pinduoduo", _("Pinduoduo")
+    YOUZAN = "youzan", _("Youzan")
+    WEIDIAN = "weidian", _("Weidian")
+    SHOPIFY = "shopify", _("Shopify store")
+    OLIST = "olist", _("Olist store")
+    OTHER = "other", _("Another place")
+
+
+class OrderStatus(models.TextChoices):
+    """How far an order is; a word that we do not understand is no status, and is never guessed."""
+
+    UNPAID = "unpaid", _("Waiting for payment")
+    PAID = "paid", _("Paid")
+    SHIPPED = "shipped", _("Shipped")
+    OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
+    DELIVERED = "delivered", _("Arrived")
+    COMPLETED = "completed", _("Completed")
+    CLOSED = "closed", _("Closed")
+    REFUNDED = "refunded", _("Refunded")
+    AFTER_SALE = "after_sale", _("In after-sale")
+    LOCKED = "locked", _("Locked")
+    UNKNOWN = "", _("Not understood")

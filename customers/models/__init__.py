@@ -6,6 +6,7 @@ from customers.models.consent import Consent, ConsentChange
 from customers.models.suppression import Suppression
 from customers.models.spreadsheet_import import ImportedRow, LayoutMemory, SpreadsheetImport
 from customers.models.export import Export
+from customers.models.order import CustomerAccount, Order, OrderChange, OrderLine, OrderStatusWord
 from customers.models.clock_offset import ClockOffset
 
 __all__ = [
@@ -14,10 +15,15 @@ __all__ = [
     "ConsentChange",
     "ContactPoint",
     "Customer",
+    "CustomerAccount",
     "CustomerTag",
     "Export",
     "ImportedRow",
     "LayoutMemory",
+    "Order",
+    "OrderChange",
+    "OrderLine",
+    "OrderStatusWord",
     "SpreadsheetImport",
     "Suppression",
     "Tag",

@@ -139,6 +139,17 @@ class Customer(models.Model):
     created_at = models.DateTimeField(_("created at"), db_default=models.functions.Now())
     updated_at = models.DateTimeField(_("updated at"), db_default=models.functions.Now())
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
+    # Known only by an account at a platform, until a file told whose it is: blanked, and pointing at that customer.
+    merged_into = models.ForeignKey(
+        "self",
+        models.DO_NOTHING,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        verbose_name=_("joined with"),
+    )
 
     objects = CustomerQuerySet.as_manager()
 
