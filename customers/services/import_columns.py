@@ -8,13 +8,15 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from customers.models import LayoutMemory
-from customers.spreadsheets import layouts
+from customers.spreadsheets import layouts, rows
 from customers.spreadsheets.fields import FIELD, FIELDS
 from customers.spreadsheets.layouts import Column
 from customers.spreadsheets.reader import Sheet
 
 # A customer has no place for these: the file's other columns are imported without them.
-WITHOUT_A_PLACE = frozenset(["total_spent", "created_on"])
+WITHOUT_A_PLACE = frozenset(["total_spent", "created_on"]) | {
+    field.key for field in FIELDS if field.key not in rows.READ_FIELDS
+}
 OFFERED = tuple(field for field in FIELDS if field.key not in WITHOUT_A_PLACE)
 
 IGNORED = gettext_noop("“%(header)s” is not imported.")

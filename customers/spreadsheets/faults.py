@@ -84,6 +84,10 @@ SENTENCES: dict[str, str] = {
         "None of the %(rows)s rows holds a phone number or an e-mail address that can be used; "
         "export a list that shows them in full."
     ),
+    "taobao_orders": _(
+        "This is an order export of Taobao or Tmall without phone numbers of buyers; "
+        "import it as orders, and your member list as customers."
+    ),
     "pinduoduo_orders": _(
         "This is an order export of Pinduoduo, which holds no phone numbers of buyers; "
         "import your member list instead."

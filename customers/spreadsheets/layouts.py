@@ -1,15 +1,30 @@
 """Guesses which column of a file fills which field: known layouts first, then header words, then contents."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from customers.msgid import _
 from customers.spreadsheets import cells
 from customers.spreadsheets.faults import refusal
-from customers.spreadsheets.fields import FIELD, FIELDS, NOT_CONTACT, PARTS, WORD_RANK, WORDS, normal
+from customers.spreadsheets.fields import CUSTOMERS, FIELD, FIELDS, ORDERS, in_kind
+from customers.spreadsheets.header_words import (
+    NOT_CONTACT,
+    ORDER_WORD_RANK,
+    ORDER_WORDS,
+    PARTS,
+    WORD_RANK,
+    WORDS,
+    normal,
+)
+from customers.spreadsheets.layout_words import ADVICE, NAMES, NOTICES
 
-__all__ = ["FIELDS", "Column", "Layout", "guess", "key", "known_words", "recognize", "require_contact"]
+__all__ = ["BUNDLED", "FIELDS", "Column", "Layout", "guess", "key", "known_words", "recognize", "require_contact"]
+
+# Divides the names of one column, of which a file has one.
+OR = "|"
 
 
 class Column(NamedTuple):
@@ -27,93 +42,66 @@ class Column(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The export of a well-known system: these headers together are it; other columns are not imported."""
+    """
+    The export of a well-known system: the required headers together are it, each of them one name or several in turn.
+
+    `fields` says what a column fills, "" that it is not imported; of two columns for one field the first named wins.
+    `consent_words` say what the cells of its consent columns mean, `notice` what staff should know, `advice` what to
+    export instead where numbers are hidden, `refused_as` why a file without any contact is no customer list.
+    """
 
     key: str
     label: str
     required: tuple[str, ...]
-    fields: dict[str, str]
+    fields: Mapping[str, str]
+    kind: str = CUSTOMERS
+    platform: str = ""
+    consent_words: Mapping[str, str] = {}
     notice: str = ""
+    advice: str = ""
     refused_as: str = ""
+    is_bundled: bool = True
+
+    def fits(self, present: set[str]) -> bool:
+        """Whether a file with these headers, written as `normal` writes them, is of this layout."""
+        return bool(self.required) and all(
+            any(normal(name) in present for name in names.split(OR)) for names in self.required
+        )
+
+    def columns(self, kind: str) -> dict[str, tuple[str | None, int]]:
+        """What each header fills in a file imported as `kind`, and its rank among those that fill the same."""
+        return {
+            normal(header): (in_kind(field, kind, of=self.kind) if field else None, rank)
+            for rank, (header, field) in reversed(list(enumerate(self.fields.items())))
+        }
 
 
-_ORDERS = _(
-    "This is an order export of %(label)s; each order is a row, so buyers with several orders appear as duplicates."
+def _bundled() -> tuple[Layout, ...]:
+    return tuple(
+        Layout(
+            key=entry["key"],
+            label=NAMES[entry["key"]],
+            required=tuple(entry["required"]),
+            fields=entry["fields"],
+            kind=entry["kind"],
+            platform=entry["platform"],
+            consent_words=entry["consent_words"],
+            notice=NOTICES[entry["notice"]],
+            advice=ADVICE[entry["advice"]],
+            refused_as=entry["refused_as"],
+        )
+        for entry in json.loads(Path(__file__).with_name("bundled_layouts.json").read_text("utf-8"))
+    )
+
+
+# The layouts that come with Hongyan, in the order in which they are tried.
+BUNDLED: tuple[Layout, ...] = _bundled()
+
+_KNOWN = (
+    WORD_RANK.keys()
+    | ORDER_WORD_RANK.keys()
+    | {normal(name) for layout in BUNDLED for names in (*layout.required, *layout.fields) for name in names.split(OR)}
 )
-
-LAYOUTS: tuple[Layout, ...] = (
-    Layout(
-        "youzan_customers",
-        _("Youzan"),
-        ("客户姓名", "客户昵称", "客户手机号", "成为客户时间"),
-        {
-            **{
-                "客户姓名": "name",
-                "客户手机号": "phone",
-                "客户生日": "birthday",
-                "客户性别": "gender",
-                "标签": "tags",
-            },
-            **{"成为客户时间": "created_on", "微信地域": "region"},
-        },
-    ),
-    Layout(
-        "shopify_customers",
-        _("Shopify"),
-        ("First Name", "Last Name", "Email", "Accepts Email Marketing", "Total Spent"),
-        {
-            **{"Customer ID": "external_id", "First Name": "first_name", "Last Name": "last_name", "Email": "email"},
-            **{"Accepts Email Marketing": "email_consent", "Accepts SMS Marketing": "sms_consent", "Phone": "phone"},
-            **{"Default Address City": "city", "City": "city", "Total Spent": "total_spent", "Note": "note"},
-            **{"Tags": "tags"},
-        },
-    ),
-    Layout(
-        "taobao_orders",
-        _("Taobao"),
-        ("订单编号", "买家会员名", "收货人姓名", "联系手机"),
-        {"收货人姓名": "name", "联系手机": "phone"},
-        _ORDERS,
-    ),
-    Layout(
-        "douyin_orders",
-        _("Douyin"),
-        ("主订单编号", "子订单编号", "收件人", "收件人手机号"),
-        {"收件人": "name", "收件人手机号": "phone", "省": "province", "市": "city"},
-        _ORDERS,
-    ),
-    Layout(
-        "jd_orders",
-        _("JD"),
-        ("订单号", "下单帐号", "客户姓名", "联系电话", "结算金额"),
-        {"客户姓名": "name", "联系电话": "phone"},
-        _ORDERS,
-    ),
-    Layout(
-        "pinduoduo_orders",
-        _("Pinduoduo"),
-        ("订单号", "多多支付立减金额(元)", "用户实付金额(元)"),
-        {"用户购买手机号": "phone", "省": "province", "市": "city"},
-        _ORDERS,
-        "pinduoduo_orders",
-    ),
-    Layout(
-        "weidian_orders",
-        _("Weidian"),
-        ("订单编号", "收货人/提货人姓名", "收货人/提货人手机号"),
-        {"收货人/提货人姓名": "name", "收货人/提货人手机号": "phone", "省": "province", "市": "city"},
-        _ORDERS,
-    ),
-    Layout(
-        "mailchimp_audience",
-        _("Mailchimp"),
-        ("Email Address", "MEMBER_RATING", "LEID"),
-        {"Email Address": "email", "First Name": "first_name", "Last Name": "last_name", "Phone Number": "phone"}
-        | {"Phone": "phone", "Birthday": "birthday", "NOTES": "note", "TAGS": "tags"},
-    ),
-)
-
-_KNOWN = WORD_RANK.keys() | {normal(word) for layout in LAYOUTS for word in (*layout.required, *layout.fields)}
 
 # Of the cells in a sample, so many must fit the field; names and notes fit anything and prove nothing.
 _ENOUGH = 0.3
@@ -140,18 +128,21 @@ def key(headers: Sequence[str]) -> str:
     return hashlib.sha256("\x1f".join(map(normal, headers)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def recognize(headers: Sequence[str]) -> Layout | None:
-    """The well-known layout with these headers, if any."""
+def recognize(headers: Sequence[str], layouts: Sequence[Layout] = BUNDLED) -> Layout | None:
+    """The first of the layouts that has these headers, whatever else the file holds, or none."""
     present = set(map(normal, headers))
-    for layout in LAYOUTS:
-        if present.issuperset(map(normal, layout.required)):
-            return layout
-    return None
+    return next((layout for layout in layouts if layout.fits(present)), None)
 
 
-def guess(headers: Sequence[str], sample_rows: Sequence[Sequence[object]]) -> list[Column]:
-    """Propose a field or none for every column, each with a sentence for staff."""
-    proposals = _proposals(headers, sample_rows)
+def guess(
+    headers: Sequence[str],
+    sample_rows: Sequence[Sequence[object]],
+    *,
+    layouts: Sequence[Layout] = BUNDLED,
+    kind: str = CUSTOMERS,
+) -> list[Column]:
+    """Propose a field of a customer (or of an order, by `kind`) or none for every column, each with a sentence."""
+    proposals = _proposals(headers, sample_rows, recognize(headers, layouts), kind)
     proposals.sort(key=lambda proposal: -proposal.score)
     taken: dict[str, _Proposal] = {}
     columns: dict[int, Column] = {}
@@ -178,22 +169,28 @@ def guess(headers: Sequence[str], sample_rows: Sequence[Sequence[object]]) -> li
     ]
 
 
-def require_contact(columns: Sequence[Column], sample_rows: Sequence[Sequence[object]] = ()) -> None:
-    """Refuse a file without a column for phone or e-mail, or of a kind that never fills it.
+def require_contact(
+    columns: Sequence[Column],
+    sample_rows: Sequence[Sequence[object]] = (),
+    *,
+    layouts: Sequence[Layout] = BUNDLED,
+) -> None:
+    """Refuse a customer file without a column for phone or e-mail, or of a kind that never fills it.
 
     Raises Unreadable.
     """
     contacts = [column for column in columns if column.field in ("phone", "email")]
-    if not contacts:
+    layout = recognize([column.header for column in columns], layouts)
+    refused_as = layout.refused_as if layout else ""
+    if not contacts and not refused_as:
         names = "、".join(column.header for column in columns if column.header)[:200]
         raise refusal("no_contact_column", headers=names or "–")
-    layout = recognize([column.header for column in columns])
-    if layout and layout.refused_as and sample_rows:
+    if refused_as and (sample_rows or not contacts):
         filled = any(
             cells.text(row[column.index])[0] for row in sample_rows for column in contacts if column.index < len(row)
         )
         if not filled:
-            raise refusal(layout.refused_as)
+            raise refusal(refused_as)
 
 
 class _Proposal(NamedTuple):
@@ -205,38 +202,48 @@ class _Proposal(NamedTuple):
     count: int
 
 
-def _proposals(headers: Sequence[str], sample_rows: Sequence[Sequence[object]]) -> list[_Proposal]:
-    layout = recognize(headers)
+def _proposals(
+    headers: Sequence[str], sample_rows: Sequence[Sequence[object]], layout: Layout | None, kind: str
+) -> list[_Proposal]:
+    """What every column could be; in a known layout its own columns first, then those that the shop added."""
+    known = layout.columns(kind) if layout else {}
+    filled = {known[word][0] for word in map(normal, headers) if word in known}
     proposals = []
     for index, header in enumerate(headers):
         word = normal(header)
         contents = [row[index] for row in sample_rows if index < len(row) and row[index] not in ("", None)]
-        named = _of_layout(layout, word) if layout else _named(word)
+        if word in known:
+            field, rank = known[word]
+            if field:
+                proposals.append(_judge(index, field, 100.0 - rank / 1000, contents, trusted=True))
+            continue
+        named = [(field, standing) for field, standing in _named(word, kind, layout) if field not in filled]
         for field, standing in named:
-            proposals.append(_judge(index, field, standing, contents, trusted=layout is not None))
+            proposals.append(_judge(index, field, standing, contents, trusted=False))
         if not named and not layout:
             proposals += _by_contents(index, contents)
     return proposals
 
 
-def _of_layout(layout: Layout, word: str) -> list[tuple[str, float]]:
-    return [(field, 100.0) for header, field in layout.fields.items() if normal(header) == word]
-
-
-def _named(word: str) -> list[tuple[str, float]]:
-    """The field a header word means, with its standing out of 100."""
-    if word in WORD_RANK:
-        field, rank = WORD_RANK[word]
-        return [(field, 95.0 - 40.0 * rank / len(WORDS[field]))]
+def _named(word: str, kind: str, layout: Layout | None) -> list[tuple[str, float]]:
+    """The field a header word means, with its standing out of 100; beside a known layout only whole words count."""
+    ranks, words = (ORDER_WORD_RANK, ORDER_WORDS) if kind == ORDERS else (WORD_RANK, WORDS)
+    if word in ranks:
+        field, rank = ranks[word]
+        return [(field, 95.0 - 40.0 * rank / len(words[field]))]
+    if layout:
+        return []
     for part, field in PARTS:
         if part in word and not any(other in word for other in NOT_CONTACT):
-            return [(field, 40.0)]
+            field = in_kind(field, kind, of=CUSTOMERS)
+            return [(field, 40.0)] if field else []
     return []
 
 
 def _judge(index: int, field: str, standing: float, contents: list, *, trusted: bool) -> _Proposal:
     """Let the contents support or contradict what the header says."""
-    fitting, count = cells.fitting(FIELD[field].kind, contents)
+    of_kind = FIELD[field].kind
+    fitting, count = cells.fitting(of_kind, contents) if of_kind in (*cells.PARSERS, "phone") else (0, -1)
     if count < 0:
         return _Proposal(index, field, standing, _NAMED, 0, 0)
     if count == 0:

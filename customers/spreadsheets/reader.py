@@ -60,9 +60,6 @@ class Sheet:
             raise refusal("no_rows")
 
     def _note_table(self) -> None:
-        layout = layouts.recognize(self.headers)
-        if layout and layout.notice:
-            self._notices.append((layout.notice, {"label": layout.label}))
         merged = self._source.merged_below(self.header_row)
         if merged:
             self.add_notice(

@@ -61,6 +61,8 @@ class Row(NamedTuple):
 
 _WIDTH = len(Row._fields)
 _SLOTS = {key: slot for slot, key in enumerate((*Row._fields, "first_name", "last_name", "region"))}
+# What a column of a customer file can be read as.
+READ_FIELDS = frozenset(_SLOTS)
 _NUMBER, _OUTCOME, _REASON, _DUPLICATE_OF, _PHONE, _EMAIL, _NAME = range(7)
 _BIRTHDAY, _BIRTHDAY_TEXT = _SLOTS["birthday"], _SLOTS["birthday_text"]
 _PROVINCE, _CITY, _REGION = _SLOTS["province"], _SLOTS["city"], _SLOTS["region"]

@@ -99,7 +99,7 @@ def test_jd_orders_give_the_numbers_that_are_whole():
         Counter(row.reason for row in found if row.outcome == "invalid")
         == (expected["rows_without_usable_phone_by_reason"])
     )
-    assert "This is an order export of JD" in sheet.notices[0][0] % sheet.notices[0][1]
+    assert layouts.recognize(sheet.headers).key == "jd_orders"
 
 
 def test_pinduoduo_orders_are_refused_as_a_customer_list():
