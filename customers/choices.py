@@ -70,6 +70,14 @@ class ConsentStatus(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Opted out")
 
 
+class EvidenceStatus(models.TextChoices):
+    """What a line of evidence says of a permission; what was taken back counts as never asked."""
+
+    GRANTED = "granted", _("Agreed")
+    WITHDRAWN = "withdrawn", _("Opted out")
+    RETRACTED = "retracted", _("Taken back with its import")
+
+
 class ConsentSource(models.TextChoices):
     """Where a change of consent came from."""
 
@@ -79,6 +87,7 @@ class ConsentSource(models.TextChoices):
     REPLY = "reply", _("Reply of the customer")
     PROVIDER = "provider", _("Told by the provider")
     API = "api", _("Shop's own system")
+    UNDO = "undo", _("Undo of an import")
 
 
 class Gender(models.TextChoices):
@@ -123,6 +132,16 @@ class ImportStatus(models.TextChoices):
     FAILED = "failed", _("Stopped by an error")
     REFUSED = "refused", _("Refused")
     DISCARDED = "discarded", _("Discarded")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
+
+
+class UndoFindingKind(models.TextChoices):
+    """What the undo of an import leaves as it is."""
+
+    STAYS = "stays", _("Customer who stays")
+    CONFLICT = "conflict", _("Later change that was kept")
+    OPT_OUT = "opt_out", _("Opt-out that was kept")
 
 
 class RowOutcome(models.TextChoices):

@@ -7,6 +7,7 @@ from customers.models.suppression import Suppression
 from customers.models.spreadsheet_import import ImportedRow, LayoutMemory, SpreadsheetImport
 from customers.models.export import Export
 from customers.models.order import CustomerAccount, Order, OrderChange, OrderLine, OrderStatusWord
+from customers.models.import_history import ImportedChange, UndoFinding
 from customers.models.clock_offset import ClockOffset
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "CustomerAccount",
     "CustomerTag",
     "Export",
+    "ImportedChange",
     "ImportedRow",
     "LayoutMemory",
     "Order",
@@ -28,4 +30,5 @@ __all__ = [
     "Suppression",
     "Tag",
     "Tier",
+    "UndoFinding",
 ]

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import CONSENT_PURPOSES, Channel, ConsentSource, ConsentStatus, Purpose
+from customers.choices import CONSENT_PURPOSES, Channel, ConsentSource, ConsentStatus, EvidenceStatus, Purpose
 from customers.models.customer import Customer
 
 
@@ -77,7 +77,7 @@ class ConsentChange(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=10, choices=Channel)
     purpose = models.CharField(_("purpose"), max_length=13, choices=Purpose)
-    status = models.CharField(_("status"), max_length=9, choices=ConsentStatus)
+    status = models.CharField(_("status"), max_length=9, choices=EvidenceStatus)
     source = models.CharField(_("source"), max_length=12, choices=ConsentSource)
     wording = models.TextField(_("wording"), blank=True)
     happened_at = models.DateTimeField(_("happened at"))

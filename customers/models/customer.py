@@ -29,6 +29,17 @@ class Tier(models.Model):
 
     name = models.CharField(_("name"), max_length=30, unique=True)
     rank = models.PositiveSmallIntegerField(_("rank"), default=0)
+    # The import that brought the tier: its undo removes it again, unless somebody uses it.
+    brought_by = models.ForeignKey(
+        "customers.SpreadsheetImport",
+        models.DO_NOTHING,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("import"),
+    )
 
     class Meta:
         ordering = ["-rank", "name"]
@@ -43,6 +54,17 @@ class Tag(models.Model):
     """A word the shop sticks on customers."""
 
     name = models.CharField(_("name"), max_length=60, unique=True)
+    # The import that brought the tag: its undo removes it again, unless somebody uses it.
+    brought_by = models.ForeignKey(
+        "customers.SpreadsheetImport",
+        models.DO_NOTHING,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("import"),
+    )
 
     class Meta:
         ordering = ["name"]

@@ -14,6 +14,7 @@ from customers.choices import ImportKind, ImportStatus, RowOutcome
 from customers.models.customer import Customer
 
 Complaint = tuple[str, dict]
+LEASED = [ImportStatus.RUNNING, ImportStatus.UNDOING]
 
 
 class LayoutMemory(models.Model):
@@ -44,9 +45,47 @@ class SpreadsheetImportQuerySet(models.QuerySet):
         return self.filter(Q(status=ImportStatus.QUEUED) | lost)
 
     def abandoned(self, before: datetime):
-        """Files that nobody needs any more, but that still lie on the disk."""
-        kept = [ImportStatus.QUEUED, ImportStatus.RUNNING]
-        return self.exclude(stored_name="").exclude(status__in=kept).filter(created_at__lt=before)
+        """Files that nobody confirmed, but that still lie on the disk."""
+        unconfirmed = [ImportStatus.UPLOADED, ImportStatus.DISCARDED, ImportStatus.REFUSED]
+        return self.exclude(stored_name="").filter(status__in=unconfirmed, created_at__lt=before)
+
+    def expired(self, before: datetime):
+        """Finished imports whose file and personal columns nobody needs any more."""
+        ended = [ImportStatus.DONE, ImportStatus.FAILED, ImportStatus.UNDONE]
+        return self.filter(status__in=ended, finished_at__lt=before, blanked_at=None)
+
+    def undoable(self, finished_after: datetime):
+        """Imports that can still be taken back: their file and their history are there."""
+        return self.exclude(stored_name="").filter(
+            status__in=[ImportStatus.DONE, ImportStatus.FAILED],
+            kind=ImportKind.CUSTOMERS,
+            rows_done__gt=0,
+            finished_at__gt=finished_after,
+            blanked_at=None,
+        )
+
+    def undo(self, *, by, now: datetime) -> int:
+        """Hand undoable imports to the workers to take them back; the second click finds none."""
+        return self.update(
+            status=ImportStatus.UNDOING,
+            lease_until=now,
+            lease_token=None,
+            attempts=0,
+            undone_by=by,
+            undo_started_at=now,
+        )
+
+    def undo_waiting(self, now: datetime):
+        """Undos that wait, and those whose worker has gone quiet."""
+        return self.filter(status=ImportStatus.UNDOING, lease_until__lte=now)
+
+    def lease_undo(self, token: UUID, *, now: datetime, until: datetime) -> int:
+        """Take undos that may go on; whoever comes second gets none."""
+        return self.undo_waiting(now).update(lease_token=token, lease_until=until, attempts=F("attempts") + 1)
+
+    def leased_undo(self, token: UUID):
+        """Undos that the holder of this token may still work on."""
+        return self.filter(status=ImportStatus.UNDOING, lease_token=token)
 
     def queue(self) -> int:
         """Hand reviewed uploads to the workers; the second click finds none."""
@@ -93,8 +132,8 @@ class SpreadsheetImport(models.Model):
     """
     One uploaded customer file, from upload to result.
 
-        uploaded ──▶ queued ──▶ running ──▶ done
-           │ │                     ├──▶ failed
+        uploaded ──▶ queued ──▶ running ──▶ done ────┬──▶ undoing ──▶ undone
+           │ │                     ├──▶ failed ──┘
            │ └──▶ discarded        └──▶ running (lease over: taken up again after the last whole chunk)
            └──▶ refused
     """
@@ -133,6 +172,19 @@ class SpreadsheetImport(models.Model):
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
     blanked_at = models.DateTimeField(_("personal columns blanked at"), null=True, blank=True)
+    undone_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("undone by"),
+    )
+    undo_started_at = models.DateTimeField(_("undo started at"), null=True, blank=True)
+    undone_at = models.DateTimeField(_("undone at"), null=True, blank=True)
+    # Rows are taken back from the last to the first; those from this number on are done.
+    undone_from = models.PositiveIntegerField(_("rows undone from"), null=True, blank=True)
+    undo_counts = models.JSONField(_("counts of the undo"), default=dict, db_default={}, blank=True)
 
     objects = SpreadsheetImportQuerySet.as_manager()
 
@@ -140,15 +192,21 @@ class SpreadsheetImport(models.Model):
         verbose_name = _("import")
         verbose_name_plural = _("imports")
         ordering = ["-id"]
+        permissions = [("undo_import", _("Can undo an import"))]
         constraints = [
             models.CheckConstraint(
                 name="import_is_leased_while_running",
-                condition=Q(status=ImportStatus.RUNNING, lease_until__isnull=False)
-                | ~Q(status=ImportStatus.RUNNING) & Q(lease_until=None),
+                condition=Q(status__in=LEASED, lease_until__isnull=False)
+                | ~Q(status__in=LEASED) & Q(lease_until=None),
             ),
             models.CheckConstraint(
                 name="import_once_done_has_finished_at",
                 condition=~Q(status__in=[ImportStatus.DONE, ImportStatus.FAILED]) | Q(finished_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="import_once_undone_has_undone_at",
+                condition=Q(status=ImportStatus.UNDONE, undone_at__isnull=False)
+                | ~Q(status=ImportStatus.UNDONE) & Q(undone_at=None),
             ),
             models.CheckConstraint(name="import_has_a_kind", condition=Q(kind__in=ImportKind.values)),
         ]
