@@ -58,7 +58,7 @@ REMEDIES: dict[str, tuple[str, str]] = {
     ),
     "several_numbers": (
         _("More than one number in the cell"),
-        _("Keep one number in each cell."),
+        _("The first mobile number is used; keep one number in each cell."),
     ),
     "formula": (
         _("A formula without a stored result"),
@@ -89,22 +89,45 @@ _dressed = re.compile(rf"[\t']?(?:\+?86|0086)?[ -]?({MOBILE})(?:\.0+)?[\t ]*").f
 _INVISIBLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _ARMOR = re.compile(r'="?([^"]*)"')
 _LABEL = re.compile(r"(?:手机号码|手机号|手机|联系电话|联系手机|电话号码|电话|mobile|phone|cell|tel)\s*[:.]?\s*", re.I)
-_ENCRYPTED = re.compile(r"(?:##|\$\$|~).*|(?=.*[A-Za-z])(?=.*[0-9])[A-Za-z0-9+/=_-]{20,}", re.S)
-_MASK = re.compile(r"\*|•|●|·{2,}|(?<=[0-9])[xX]{2,}")
+# The marks of Douyin and Pinduoduo, names of ciphers, base64 and hexadecimal; a word of letters alone is none.
+_ENCRYPTED = re.compile(
+    r"(?:##|\$\$|~).*|[#$].*[A-Za-z].*[#$]|(?i:enc|aes|cipher|encrypt(?:ed)?|加密)\s*[(:{].*|加密|已加密"
+    r"|(?=.*[A-Za-z])(?=.*[0-9])[A-Za-z0-9+/=_-]{20,}"
+    r"|(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/_-]{14,}={0,2}|(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/]{10,}={1,2}",
+    re.S,
+)
+_MASK = re.compile(
+    r"\*|•|●|○|■|□|·{2,}|(?<=[0-9])[xX×]{2,}|^[xX]{7,}|(?<=[0-9])[-#_.~?…]{3,}(?=[0-9])|^1[0-9]{2}…[0-9]{4}$"
+)
+_DIGIT = re.compile("[0-9]")
+_WORD = re.compile(r"[^\W_xX]")
 _SCIENTIFIC = re.compile(r"([0-9])(?:\.([0-9]+))?[eE]\+?([0-9]{1,3})")
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3}){3}")
+# What people write behind their own number.
+_REMARK = re.compile(r"\s*\(\s*(?:同?微信(?:同号|号)?|同微信号?|vx|wx|本人|自己|移动|联通|电信|手机)\s*\)$", re.I)
+_CALLED_VIRTUAL = re.compile(r"\(\s*(?:虚拟|隐私|中间)号?码?\s*\)$")
 _DECIMAL = re.compile(r"(\+?[0-9]+)\.0*")
 _EXTENSION = re.compile(
     r"(?:\+?86|0086)?[ -]*0?(1[3-9](?:[ -]?[0-9]){9})"
-    r"\s*(?:转|分机|ext\.?|x|[-,_#;/*\[( ])+\s*[0-9]{1,6}\s*[\])]?",
+    r"\s*(?:转接?|分机号?|虚拟号|隐私号|extension|ext\.?|x|[-—–,，_#;:/*\[(【 ])+\s*[0-9]{1,6}\s*[\])】]*",
     re.I,
 )
-_SEVERAL = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9]).*?(?<![0-9])1[3-9][0-9]{9}(?![0-9])", re.S)
+_EXTENSION_IN_FRONT = re.compile(r"[\[(【][0-9]{3,6}[\])】]\s*1[3-9][0-9]{9}")
+_WITHIN = re.compile(r"(?<![0-9])(?:\+?86|0086)?[ -]?(1[3-9](?:[ -]?[0-9]){9})(?![0-9])")
+# A second number of any kind: mobile, or a landline with its area code.
+_BETWEEN = r"[\s,，、;；/|\\&+和或及]|(?:(?<=[0-9])-(?=1[3-9][0-9]{9}(?![0-9])))"
+_SEVERAL = re.compile(
+    rf"(?<![0-9])1[3-9][0-9]{{9}}(?![0-9]).*?(?<![0-9])1[3-9][0-9]{{9}}(?![0-9])"
+    rf"|(?<![0-9])1[3-9][0-9]{{9}}(?:{_BETWEEN})+\(?0[0-9]{{2,3}}\)?[ -]?[0-9]{{7,8}}"
+    rf"|\(?0[0-9]{{2,3}}\)?[ -]?[0-9]{{7,8}}(?:{_BETWEEN})+1[3-9][0-9]{{9}}(?![0-9])",
+    re.S,
+)
 _SEPARATORS = re.compile(r"[\s().·/_‐‑‒–—−-]+")
 _DIGITS = re.compile(r"\+?[0-9]+")
 _LANDLINE = re.compile(r"0(?:10|2[0-9]|[3-9][0-9]{2})[1-9][0-9]{6,11}|[2-8][0-9]{6,7}")
-_AREA_CODE_APART = re.compile(r"\(?0[0-9]{2,3}\)?[ -]*[1-9][0-9]{6,7}(?:\s*(?:-|转|#|,)\s*[0-9]+)?")
+_AREA_CODE_APART = re.compile(r"\(?0(?:10|2[0-9]|[3-9][0-9]{2})\)?[ -]*[1-9][0-9]{6,7}(?:\s*(?:-|转|#|,)\s*[0-9]+)?")
 _SERVICE = re.compile(r"[48]00[0-9]{7}|9[56][0-9]{3,6}|100[0-9]{2,3}|1[12][0-9]{1,3}|106[0-9]{5,}|12[0-9]{3}")
-_NEIGHBOR = re.compile(r"85[23][0-9]{8}|886[0-9]{8,9}")
+_NEIGHBOR = re.compile(r"85[23][0-9]{8}|886[0-9]{8,9}|09[0-9]{8}")
 
 
 def normalize(raw: object) -> Phone:
@@ -128,6 +151,16 @@ def normalize(raw: object) -> Phone:
     return Phone(digits, "") if _is_mobile(digits) else _from_text(digits)
 
 
+def first_usable(raw: object) -> Phone:
+    """The first mobile number in a cell that holds several, or the reason why there is none."""
+    text = unicodedata.normalize("NFKC", str(raw)[:200])
+    for match in _WITHIN.finditer(text):
+        found = normalize(match[1])
+        if found.number:
+            return found
+    return Phone(None, "several_numbers")
+
+
 def mask(number: str) -> str:
     """Hide the middle of a number for people who need not know it: 138****8000."""
     return f"{number[:3]}****{number[-4:]}" if len(number) >= 8 else "****"
@@ -142,6 +175,8 @@ def _from_text(raw: str) -> Phone:
     if text.lower() in EMPTY_WORDS:
         return Phone(None, "empty")
     text = _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
+    text = _REMARK.sub("", text).strip(" ,;、。")
+    text = text.replace(",", "") if _GROUPED.fullmatch(text) else text
     reason = _unreadable(text)
     if reason:
         return Phone(None, reason)
@@ -163,14 +198,14 @@ def _unreadable(text: str) -> str:
     """Name what hides the number although the cell is not empty."""
     if text.startswith("="):
         return "formula"
-    if _ENCRYPTED.fullmatch(text):
-        return "encrypted"
-    if _MASK.search(text) and any("0" <= character <= "9" for character in text):
-        return "masked"
-    if _EXTENSION.fullmatch(text):
-        return "virtual_extension"
     if _SEVERAL.search(text):
         return "several_numbers"
+    if _EXTENSION.fullmatch(text) or _EXTENSION_IN_FRONT.fullmatch(text) or _CALLED_VIRTUAL.search(text):
+        return "virtual_extension"
+    if _ENCRYPTED.fullmatch(text):
+        return "encrypted"
+    if _MASK.search(text) and (_DIGIT.search(text) or not _WORD.search(text)):
+        return "masked"
     if _AREA_CODE_APART.fullmatch(text):
         return "landline" if not _is_mobile(_SEPARATORS.sub("", text).removeprefix("0")) else ""
     return ""
@@ -184,7 +219,8 @@ def _from_digits(digits: str) -> Phone:
         digits = digits.removeprefix("86")
     elif digits.startswith("00"):
         digits = digits[2:]
-        foreign = not digits.startswith("86") and len(digits) >= 8
+        # No country code begins with a zero.
+        foreign = not digits.startswith(("86", "0")) and len(digits) >= 8
         digits = digits.removeprefix("86")
     elif digits.startswith("86") and len(digits) >= 13:
         digits = digits[2:]

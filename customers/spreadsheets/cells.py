@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from customers import phone
 from customers.msgid import _
@@ -26,9 +27,17 @@ REASONS: dict[str, tuple[str, str]] = {
     "short_year": (_("The year has only two digits"), _("Write the year with four digits.")),
     "incomplete_date": (_("Month or day is missing"), _("Write the whole date, or month and day like 05-31.")),
     "ambiguous_date": (_("Day and month could be swapped"), _("Write the date like 1990-05-31.")),
-    "lunar_date": (_("A date of the lunar calendar"), _("Write the date of the solar calendar.")),
+    "lunar_date": (
+        _("A date of the lunar calendar that cannot be read"),
+        _("Write it like 农历八月十五, or write the date of the solar calendar."),
+    ),
+    "unclear_calendar": (
+        _("Solar or lunar calendar is not said"),
+        _("Write 农历 in front of a lunar date, or a solar date like 05-31."),
+    ),
     "future_date": (_("The date lies in the future"), _("Correct the date in the file.")),
     "unlikely_year": (_("An unlikely year"), _("Correct the date in the file.")),
+    "no_solar_date": (_("A date of the lunar calendar"), _("Write the date of the solar calendar.")),
     "no_year": (_("The year is missing"), _("Write the date like 1990-05-31.")),
     "unknown_gender": (_("Not a gender"), _("Write 男, 女, male or female, or leave the cell empty.")),
     "unknown_consent": (
@@ -223,15 +232,20 @@ def amount(raw: object, *, longest: int = 0) -> tuple[Decimal | None, str]:
         return None, "not_an_amount"
 
 
-def birthday(raw: object, *, longest: int = 0, today: date | None = None) -> tuple[date | str | None, str]:
-    """Read a birthday: a date, "--MM-DD" where the year is missing, or nothing."""
-    return dates.parse(raw, today=today)
+def birthday(raw: object, *, longest: int = 0, **column: Any) -> tuple[date | str | None, str]:
+    """Read a birthday: a date, "--MM-DD" where the year is missing, a lunar date like "L--08-15", or nothing.
+
+    `column` is what `dates.parse` may know about the column.
+    """
+    return dates.parse(raw, **column)
 
 
-def day(raw: object, *, longest: int = 0, today: date | None = None) -> tuple[date | None, str]:
-    """Read a date with its year."""
-    value, reason = dates.parse(raw, today=today)
-    return (None, "no_year") if isinstance(value, str) else (value, reason)
+def day(raw: object, *, longest: int = 0, **column: Any) -> tuple[date | None, str]:
+    """Read a solar date with its year."""
+    value, reason = dates.parse(raw, **column)
+    if isinstance(value, str):
+        return None, "no_solar_date" if value.startswith("L") else "no_year"
+    return value, reason
 
 
 def region(raw: object, *, longest: int = 50) -> tuple[tuple[str, str], str]:
