@@ -22,6 +22,7 @@ class LayoutMemory(models.Model):
 
     layout_key = models.CharField(_("layout"), max_length=64, unique=True)
     mapping = models.JSONField(_("mapping"))
+    options = models.JSONField(_("options"), default=dict, db_default={}, blank=True)
     updated_at = models.DateTimeField(_("updated at"))
 
     class Meta:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from customers.msgid import _
 from customers.spreadsheets import cells
@@ -76,26 +76,31 @@ class Layout(NamedTuple):
         }
 
 
-def _bundled() -> tuple[Layout, ...]:
-    return tuple(
-        Layout(
-            key=entry["key"],
-            label=NAMES[entry["key"]],
-            required=tuple(entry["required"]),
-            fields=entry["fields"],
-            kind=entry["kind"],
-            platform=entry["platform"],
-            consent_words=entry["consent_words"],
-            notice=NOTICES[entry["notice"]],
-            advice=ADVICE[entry["advice"]],
-            refused_as=entry["refused_as"],
-        )
-        for entry in json.loads(Path(__file__).with_name("bundled_layouts.json").read_text("utf-8"))
-    )
+def bundled_rows() -> list[dict[str, Any]]:
+    """The layouts that come with Hongyan, as rows of a table hold them."""
+    entries = json.loads(Path(__file__).with_name("bundled_layouts.json").read_text("utf-8"))
+    return [
+        entry
+        | {
+            "name": NAMES[entry["key"]],
+            "fields": [list(pair) for pair in entry["fields"].items()],
+            "notice": NOTICES[entry["notice"]],
+            "advice": ADVICE[entry["advice"]],
+            "is_bundled": True,
+        }
+        for entry in entries
+    ]
+
+
+def of_row(row: Mapping[str, Any]) -> Layout:
+    """A layout as a row of a table holds it."""
+    kept = {name: row[name] for name in Layout._fields if name not in ("label", "required", "fields")}
+    fields = dict(map(tuple, row["fields"]))
+    return Layout(label=row["name"], required=tuple(row["required"]), fields=fields, **kept)
 
 
 # The layouts that come with Hongyan, in the order in which they are tried.
-BUNDLED: tuple[Layout, ...] = _bundled()
+BUNDLED: tuple[Layout, ...] = tuple(map(of_row, bundled_rows()))
 
 _KNOWN = (
     WORD_RANK.keys()
