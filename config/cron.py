@@ -29,10 +29,12 @@ TIMETABLE = [
     Line("campaigns.jobs.count_reviews", "bulk", 5),
     Line("notifications.jobs.recover_lost", "bulk", 10),
     Line("customers.jobs.run_imports", "default", 10),
+    Line("customers.jobs.run_exports", "default", 10),
     Line("notifications.jobs.reconcile", "default", 10),
     Line("notifications.jobs.housekeeping", "default", 60),
     Line("notifications.jobs.sync_registrations", "default", 600),
     Line("customers.jobs.purge_uploads", "default", 600),
+    Line("customers.jobs.purge_exports", "default", 600),
 ]
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 CUSTOMERS = [
     (_("Customers"), "group", "customers.Customer"),
     (_("Imports"), "upload_file", "customers.SpreadsheetImport"),
+    (_("Exports"), "download", "customers.Export"),
     (_("Do not contact"), "do_not_disturb_on", "customers.Suppression"),
     (_("Tags"), "sell", "customers.Tag"),
     (_("Tiers"), "workspace_premium", "customers.Tier"),

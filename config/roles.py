@@ -17,7 +17,7 @@ WRITTEN_BY_THE_ENGINE = frozenset(
         *("delivery", "deliverytally", "hold", "submission", "receipt", "recentsends", "heartbeat", "message"),
         *("consentchange", "importedrow", "clockoffset"),
         *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
-        *("accountgauge", "healthchange"),
+        *("accountgauge", "healthchange", "export"),
     )
 ) | {"add_reply", "delete_reply"}
 EVERYDAY_VIEWS = (
@@ -49,7 +49,10 @@ CAMPAIGN_WORK = (
     *("campaigns.test_campaign", "notifications.stop_sending", "notifications.resend_delivery"),
 )
 # Who holds one of these can reach many people or carry them out of the house: a password is not enough.
-GUARDED_BY_SECOND_FACTOR = ("campaigns.launch_campaign", "campaigns.test_campaign", "customers.export_customer")
+GUARDED_BY_SECOND_FACTOR = (
+    *("campaigns.launch_campaign", "campaigns.test_campaign", "customers.export_customer"),
+    *("notifications.export_delivery", "campaigns.export_campaign"),
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ ROLES = {
         _("Sees everything with its evidence and changes nothing; phone numbers are masked."),
         (
             *EVERYDAY_VIEWS,
+            "customers.view_export",
             *("notifications.view_provideraccount", "notifications.view_receipt", "notifications.view_heartbeat"),
             *("notifications.view_alertchannel", "notifications.view_alertnotice", "notifications.view_sendingswitch"),
             *("auth.view_user", "auth.view_group", "axes.view_accessattempt"),

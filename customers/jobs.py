@@ -3,8 +3,8 @@
 import logging
 
 from customers import clock
-from customers.models import SpreadsheetImport
-from customers.services import imports
+from customers.models import Export, SpreadsheetImport
+from customers.services import exports, imports
 
 logger = logging.getLogger(__name__)
 
@@ -36,3 +36,21 @@ def run_imports() -> dict[str, int]:
 def purge_uploads() -> dict[str, int]:
     """Delete abandoned uploads, and blank the personal columns of old results."""
     return imports.purge(clock.now())
+
+
+def run_export(*, export_id: int) -> dict[str, int]:
+    """Write the file of one export that somebody asked for."""
+    return exports.run(export_id, clock=clock.now)
+
+
+def run_exports() -> dict[str, int]:
+    """Take up every export that waits, or whose worker has died; the timetable calls this when no ring was heard."""
+    written = 0
+    for export_id in Export.objects.startable(clock.now()).order_by("pk").values_list("pk", flat=True):
+        written += bool(run_export(export_id=export_id))
+    return {"exports": written}
+
+
+def purge_exports() -> dict[str, int]:
+    """Delete exported files whose day is over."""
+    return exports.purge(clock.now())
