@@ -90,6 +90,14 @@ class ConsentSource(models.TextChoices):
     UNDO = "undo", _("Undo of an import")
 
 
+class BirthCalendar(models.TextChoices):
+    """By which calendar a birthday is kept; leap is a month that the lunar calendar puts in twice that year."""
+
+    SOLAR = "", _("solar")
+    LUNAR = "lunar", _("lunar")
+    LEAP = "leap", _("lunar, leap month")
+
+
 class Gender(models.TextChoices):
     """How a customer is addressed."""
 

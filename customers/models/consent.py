@@ -51,8 +51,8 @@ class Consent(models.Model):
             ),
         ]
         indexes = [
-            # The customer list's filter by consent, in the list's order.
-            models.Index(fields=["channel", "purpose", "status", "-customer"], name="consent_holders"),
+            # The customer list's filter by consent, in the list's order, read backwards.
+            models.Index(fields=["channel", "purpose", "status", "customer"], name="consent_holders"),
         ]
 
     def __str__(self):
@@ -89,6 +89,7 @@ class ConsentChange(models.Model):
         blank=True,
         related_name="+",
         db_index=False,
+        db_constraint=False,
         verbose_name=_("recorded by"),
     )
     spreadsheet_import = models.ForeignKey(
@@ -105,8 +106,8 @@ class ConsentChange(models.Model):
         verbose_name = _("consent evidence")
         verbose_name_plural = _("consent evidence")
         indexes = [
-            # The customer page, newest first.
-            models.Index(fields=["customer", "-recorded_at"], name="consent_change_of_customer"),
+            # The customer page, newest first: read backwards.
+            models.Index(fields=["customer", "recorded_at"], name="consent_change_of_customer"),
             # The brake: who opted out lately. What files bring is no answer to a message and stays out.
             models.Index(
                 fields=["recorded_at"],
