@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Protocol
 
 from customers.msgid import _
-from customers.spreadsheets import cells, header, layouts, sniff, workbook
+from customers.spreadsheets import cells, header, layouts, marker, sniff, workbook
 from customers.spreadsheets.faults import Unreadable, refusal
 from customers.spreadsheets.fields import normal
+from customers.spreadsheets.marks import Place
 from customers.spreadsheets.text import TextSource
 
 __all__ = ["Sheet", "Unreadable", "open_sheet"]
@@ -29,6 +30,10 @@ class Source(Protocol):
     delimiter: str
     sheet_name: str
     notices: list[tuple[str, dict]]
+    part_name: str
+    first_column: int
+    last_column: int
+    last_row: int
 
     def records(self) -> Iterator[tuple[int, list]]: ...
 
@@ -53,7 +58,10 @@ class Sheet:
             raise refusal("empty")
         position = header.find(self._head)
         self.header_row, names = self._head[position]
-        self.headers: list[str] = [cells.shown(name) for name in names]
+        self._width = len(names)
+        # Our own column of a marked file that comes back is none of the shop's; what it said stands in `remark`.
+        self.marker, self.remark = marker.find(names), ""
+        self.headers: list[str] = [cells.shown(name) for name in marker.without(self.marker, names)]
         self._note_table()
         self._sample = list(islice(self._below_header(iter(self._head)), SAMPLE_ROWS))
         if not self._sample and len(self._head) < header.DEEPEST + SAMPLE_ROWS:
@@ -97,6 +105,25 @@ class Sheet:
         """What staff should know, as (msgid, values), complete after the last row; a `label` is itself a msgid."""
         return [*self._notices, *self._source.notices, *self._late_notices]
 
+    @property
+    def place(self) -> Place:
+        """Where the table lies in the file."""
+        source, marked_before = self._source, self.marker.index if self.marker else None
+        free_column = max(source.first_column + self._width, source.last_column + 1)
+        return Place(
+            part=source.part_name,
+            header_row=self.header_row,
+            first_column=source.first_column,
+            width=self._width,
+            free_column=free_column,
+            last_row=source.last_row,
+            marker_index=marked_before,
+        )
+
+    def records(self) -> Iterator[tuple[int, list]]:
+        """Every record as it stands in the file: titles, blank rows and totals too."""
+        return self._source.records()
+
     def add_notice(self, sentence: str, **values: object) -> None:
         """Add a sentence for staff."""
         self._notices.append((sentence, values))
@@ -130,10 +157,17 @@ class Sheet:
     ) -> None:
         self.close()
 
+    def _without_remarks(self, records: Iterator[tuple[int, list]]) -> Iterator[tuple[int, list]]:
+        for number, record in records:
+            self.remark = record[self.marker.index] if self.marker.index < len(record) else ""
+            yield number, marker.without(self.marker, record)
+
     def _below_header(self, records: Iterator[tuple[int, list]]) -> Iterator[tuple[int, list]]:
         width, header_row, skipped = len(self.headers), self.header_row, self.skipped
         first_name = next((name for name in self.headers if name), "")
         names = list(map(normal, self.headers))
+        if self.marker:
+            records = self._without_remarks(records)
         number = 0
         for number, record in records:
             for cell in record:

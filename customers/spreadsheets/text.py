@@ -25,7 +25,8 @@ class TextSource:
     """The records of a text file, numbered from 1, as often as wanted."""
 
     format = "csv"
-    sheet_name = ""
+    sheet_name = part_name = ""
+    first_column, last_column, last_row = 1, 0, 0
 
     def __init__(self, path: Path):
         self.path = path

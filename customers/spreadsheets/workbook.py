@@ -27,7 +27,8 @@ class WorkbookSource:
     def __init__(self, path: Path, part: guard.SheetPart, unpacked_size: int):
         self.path = path
         self.part = part
-        self.sheet_name = part.name
+        self.sheet_name, self.part_name = part.name, part.path
+        self.first_column, self.last_column, self.last_row = 1, 0, 0
         self.notices: list[tuple[str, dict]] = []
         # 121 MB for 63 MB of XML were measured; long texts used often take more, a sheet that wants this much lies.
         self._memory = min(512 + 12 * (unpacked_size // MEGABYTE), 4096) * MEGABYTE
@@ -89,6 +90,8 @@ class WorkbookSource:
         if head["last_row"] < self._scan.last_filled_row:
             raise refusal("rows_lost", read=head["last_row"], written=self._scan.last_filled_row)
         self._merged = head["merged"]
+        self.first_column, self.last_row = head["first_column"] + 1, head["last_row"]
+        self.last_column = max((column for _row, column in self._scan.formulas), default=0)
         formulas = self._formulas_by_row(head["first_column"])
         number, parsed = 0, 0
         for rows in answers:
