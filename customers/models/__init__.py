@@ -6,6 +6,7 @@ from customers.models.consent import Consent, ConsentChange
 from customers.models.suppression import Suppression
 from customers.models.spreadsheet_import import ImportedRow, LayoutMemory, SpreadsheetImport
 from customers.models.export import Export
+from customers.models.import_layout import ImportLayout
 from customers.models.order import CustomerAccount, Order, OrderChange, OrderLine, OrderStatusWord
 from customers.models.import_history import ImportedChange, UndoFinding
 from customers.models.clock_offset import ClockOffset
@@ -20,6 +21,7 @@ __all__ = [
     "CustomerTag",
     "Export",
     "ImportedChange",
+    "ImportLayout",
     "ImportedRow",
     "LayoutMemory",
     "Order",
