@@ -5,6 +5,7 @@ from customers.models.contact_point import ContactPoint
 from customers.models.consent import Consent, ConsentChange
 from customers.models.suppression import Suppression
 from customers.models.spreadsheet_import import ImportedRow, LayoutMemory, SpreadsheetImport
+from customers.models.marked_file import MarkedFile
 from customers.models.export import Export
 from customers.models.import_layout import ImportLayout
 from customers.models.order import CustomerAccount, Order, OrderChange, OrderLine, OrderStatusWord
@@ -24,6 +25,7 @@ __all__ = [
     "ImportLayout",
     "ImportedRow",
     "LayoutMemory",
+    "MarkedFile",
     "Order",
     "OrderChange",
     "OrderLine",

@@ -172,6 +172,15 @@ class SpreadsheetImport(models.Model):
     created_at = models.DateTimeField(_("uploaded at"))
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    # The marked file that was mended and came back as this one.
+    mends = models.ForeignKey(
+        "customers.MarkedFile",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="mended_copies",
+        verbose_name=_("mended copy of"),
+    )
     blanked_at = models.DateTimeField(_("personal columns blanked at"), null=True, blank=True)
     undone_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
