@@ -8,28 +8,15 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_noop, ngettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from customers import phone
 from customers.choices import Gender, RowOutcome
 from customers.models import SpreadsheetImport
 from customers.models.contact_point import masked
-from customers.services import import_columns
+from customers.services import import_columns, import_reasons
 from customers.spreadsheets import cells
 from customers.spreadsheets.fields import FIELD
-
-# Every code that can stand in a row's reason or problems: what is wrong, and what to do about it.
-REASONS: dict[str, tuple[str, str]] = {
-    **cells.REASONS,
-    **phone.REMEDIES,
-    "number_taken": (
-        gettext_noop("Another customer already has this customer number"),
-        gettext_noop("The row was imported without it; correct it in the file, or on the other customer's page."),
-    ),
-    "duplicate": (gettext_noop("The same customer as in an earlier row"), gettext_noop("Delete one of the two rows.")),
-}
-UNKNOWN_REASON = (gettext_noop("Cannot be read"), gettext_noop("Correct the cell in the file and upload it again."))
 
 CONSENTS = {cells.YES: _("yes"), cells.NO: _("no"), cells.OPT_OUT: _("opted out")}
 
@@ -75,8 +62,7 @@ def fields() -> list[tuple[str, str]]:
 
 def reason(code: str) -> tuple[str, str]:
     """What a code means and what to do, in the reader's language."""
-    problem, remedy = REASONS.get(code, UNKNOWN_REASON)
-    return gettext(problem), gettext(remedy)
+    return import_reasons.words(code)
 
 
 def problems(found: Iterable[Mapping[str, str]], *, user: AbstractBaseUser) -> list[dict]:
