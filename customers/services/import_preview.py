@@ -2,19 +2,23 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, transaction
 
 from customers import clock
-from customers.services import file_consent, import_columns, import_merge, import_plan
+from customers.choices import ImportKind
+from customers.services import file_consent, import_columns, import_layouts, import_merge, import_options, import_plan
 from customers.services.file_consent import FileEvidence
 from customers.spreadsheets import layouts, reader, rows
-from customers.spreadsheets.layouts import Column
+from customers.spreadsheets.layout_words import NOTICES
+from customers.spreadsheets.layouts import Column, Layout
+from customers.spreadsheets.options import Options
 from customers.spreadsheets.rows import SKIP, Interpretation, Row
 
 # Comparing more rows with the customers takes longer than staff would wait; the rest is read, but not compared.
@@ -22,6 +26,9 @@ COMPARED_ROWS = 200_000
 ROWS_AT_ONCE = 10_000
 FIRST_ROWS = 5
 LISTED_ROWS = 300
+# What a platform does to numbers that it will not give away.
+HIDDEN = frozenset(["masked", "virtual_extension", "encrypted"])
+SHOWN_DAYS = 2
 
 Notice = tuple[str, dict]
 
@@ -40,12 +47,29 @@ class Analysis:
     refused_rows: int = 0
     notices: list[Notice] = field(default_factory=list)
     blocked: Notice | None = None
+    options: dict = field(default_factory=dict)
+    layout: dict = field(default_factory=dict)
+    answers: list[dict] = field(default_factory=list)
+    hidden: int = 0
+    unclear_days: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict:
         """The analysis as an import keeps it, without what stands in columns of its own."""
         kept = {"counts": self.counts, "rows": self.rows, "compared": self.compared, "first": self.first}
         kept |= {"refused": self.refused, "refused_rows": self.refused_rows, "blocked": self.blocked}
+        kept |= {"layout": self.layout, "answers": self.answers, "hidden": self.hidden}
+        kept |= {"unclear_days": self.unclear_days}
         return json.loads(json.dumps(kept, default=str))
+
+
+def kind_of(path: Path, file_name: str) -> str:
+    """
+    Whether a file holds customers or orders, as far as its first rows tell.
+
+    Raises Unreadable.
+    """
+    with reader.open_sheet(path, file_name) as sheet:
+        return import_columns.kind_of(sheet)
 
 
 def columns_of(path: Path, file_name: str) -> list[Column]:
@@ -64,31 +88,51 @@ def analyze(
     *,
     now: datetime,
     columns: list[Column] | None = None,
+    chosen: Mapping[str, Any] | None = None,
     evidence: FileEvidence | None = None,
     observe: Callable[[Row], None] | None = None,
 ) -> Analysis:
     """
     Read a file and count what importing it would do.
 
-    `columns` are guessed where none are given; `observe` is shown every row. Raises Unreadable for a file that cannot
-    be imported, unless only its columns have to be chosen.
+    `columns` are guessed where none are given, and so are the options that are not among the `chosen`; `observe` is
+    shown every row. Raises Unreadable for a file that cannot be imported, unless only its columns have to be chosen.
     """
     with reader.open_sheet(path, file_name) as sheet:
-        columns = columns or import_columns.propose(sheet)
-        analysis = Analysis(sheet.layout_key, columns)
+        known = import_layouts.all_layouts()
+        columns = columns or import_columns.propose(sheet, known=known)
+        analysis = begin(sheet, columns, known=known, chosen=chosen or {}, kind=ImportKind.CUSTOMERS)
         try:
-            layouts.require_contact(columns, [cells for _number, cells in sheet.sample()])
+            layouts.require_contact(columns, [cells for _number, cells in sheet.sample()], layouts=known)
         except reader.Unreadable as refusal:
             if refusal.code != "no_contact_column":
                 raise
             analysis.blocked = (refusal.message, refusal.values)
             analysis.notices = sheet.notices
             return analysis
-        interpretation = rows.interpret(sheet, columns, today=clock.shop_date(now))
+        counted = import_options.Counted(sheet, columns)
+        options = Options.from_json(analysis.options)
+        interpretation = rows.interpret(counted, columns, today=clock.shop_date(now))
         _count(analysis, interpretation, evidence or FileEvidence(), observe)
+        analysis.answers = import_options.answers(counted.cells, options)
         if not any(column.field == "external_id" for column in columns):
             interpretation.refuse_if_unreachable()
         analysis.notices = interpretation.notices
+    return analysis
+
+
+def begin(
+    sheet: reader.Sheet, columns: list[Column], *, known: Sequence[Layout], chosen: Mapping[str, Any], kind: str
+) -> Analysis:
+    """An analysis before its first row: what the file was recognized as, and the options that follow from it."""
+    layout = layouts.recognize(sheet.headers, known)
+    remembered = import_columns.remembered_options(sheet)
+    options = import_options.settle(chosen, layout=layout, remembered=remembered, kind=kind)
+    analysis = Analysis(sheet.layout_key, columns, options=options)
+    if layout:
+        analysis.layout = {name: getattr(layout, name) for name in ("key", "label", "kind", "is_bundled", "advice")}
+        if layout.notice and (kind == ImportKind.CUSTOMERS or layout.notice != NOTICES["orders"]):
+            sheet.add_notice(layout.notice, **({"label": layout.label} if layout.is_bundled else {}))
     return analysis
 
 
@@ -127,14 +171,27 @@ def _notice(
         analysis.rows += 1
         if len(analysis.first) < FIRST_ROWS:
             analysis.first.append(_shown(row))
+        analysis.hidden += row.reason in HIDDEN
         if row.problems or not row.phone:
             analysis.refused_rows += 1
+            _note_unclear_days(analysis, row)
             if len(analysis.refused) < LISTED_ROWS:
                 problems = import_plan.describe(row.problems)
                 if not row.phone and row.reason == "empty" and phone_column:
                     problems.append({"column": phone_column, "cell": "", "code": "empty"})
                 analysis.refused.append({"number": row.number, "problems": problems, "lost": _is_lost(row)})
         yield row
+
+
+def _note_unclear_days(analysis: Analysis, row: Row) -> None:
+    """Keep a few dates of which nobody can tell day from month, for staff to say it."""
+    for _header, cell, reason in row.problems:
+        if (
+            reason == "ambiguous_date"
+            and len(analysis.unclear_days) < SHOWN_DAYS
+            and cell not in analysis.unclear_days
+        ):
+            analysis.unclear_days.append(cell)
 
 
 def _is_lost(row: Row) -> bool:

@@ -17,9 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from customers import clock as shop_clock
+from customers.choices import ImportKind
 from customers.crash_points import reach
 from customers.models import SpreadsheetImport
-from customers.services import import_columns, import_merge, import_plan
+from customers.services import import_columns, import_merge, import_options, import_plan, order_import
 from customers.services.file_consent import Declaration, FileEvidence
 from customers.services.import_plan import Batch
 from customers.spreadsheets import reader, rows
@@ -68,7 +69,8 @@ def run(import_id: int, *, path: Path, clock: Clock, observe: Callable[[Row], No
         leased.fail([(GIVEN_UP, {"times": ATTEMPTS}), (GO_ON, {})], clock())
         return {}
     try:
-        _import_rows(imported, path, token, clock=clock, observe=observe)
+        work = _import_orders if imported.kind == ImportKind.ORDERS else _import_rows
+        work(imported, path, token, clock=clock, observe=observe)
     except LeaseLost:
         logger.warning("Import %s was taken over by another worker.", import_id)
         return {}
@@ -139,6 +141,16 @@ def _import_rows(
                 reach("after_import_chunk")
 
 
+def _import_orders(
+    imported: SpreadsheetImport, path: Path, token: UUID, *, clock: Clock, observe: Callable | None
+) -> None:
+    def record(count: int, counts: Counter[str]) -> None:
+        with transaction.atomic():
+            _record_progress(imported.pk, token, count, counts, now=clock())
+
+    order_import.run_rows(imported, path, record=record, clock_now=clock, observe=observe)
+
+
 def _after(interpretation: Iterator[Row], number: int, observe: Callable[[Row], None] | None) -> Iterator[Row]:
     """The rows below those that an earlier attempt has merged."""
     for row in interpretation:
@@ -176,7 +188,8 @@ def _record_progress(import_id: int, token: UUID, count: int, counts: Counter[st
 def _finish(imported: SpreadsheetImport, leased, path: Path, now: datetime) -> dict[str, int]:
     if not leased.finish(now):
         return {}
-    import_columns.remember(imported.layout_key, columns(imported), now=now)
+    options = import_options.remembered(imported.options, imported.kind)
+    import_columns.remember(imported.layout_key, columns(imported), now=now, options=options)
     path.unlink(missing_ok=True)
     SpreadsheetImport.objects.filter(pk=imported.pk).update(stored_name="")
     imported.refresh_from_db()

@@ -15,9 +15,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from customers import clock
-from customers.choices import CONSENT_PURPOSES, Channel, ImportStatus
+from customers.choices import CONSENT_PURPOSES, Channel, ImportKind, ImportStatus
 from customers.models import ImportedRow, SpreadsheetImport
-from customers.services import import_columns, import_preview, import_run
+from customers.services import import_columns, import_options, import_preview, import_run
 from customers.spreadsheets import reader
 
 logger = logging.getLogger(__name__)
@@ -30,6 +30,10 @@ ABANDONED_AFTER = timedelta(hours=1)
 ROWS_KEPT_FOR = timedelta(days=30)
 DECLARABLE_CHANNELS = (Channel.SMS, Channel.EMAIL)
 LONGEST_DECLARATION = 2000
+# Among the options: somebody said what the rows are, and reading the file does not decide it.
+KIND_IS_CHOSEN = "is_kind_chosen"
+# Where orders cannot come in yet, an order export is a list of customers.
+ORDERS_COME_IN = False
 
 
 class CannotImport(Exception):
@@ -37,12 +41,19 @@ class CannotImport(Exception):
 
 
 def upload(
-    chunks: Iterable[bytes], *, file_name: str, by: AbstractBaseUser | None, now: datetime
+    chunks: Iterable[bytes],
+    *,
+    file_name: str,
+    by: AbstractBaseUser | None,
+    now: datetime,
+    kind: str = ImportKind.CUSTOMERS,
+    is_kind_chosen: bool = False,
 ) -> SpreadsheetImport:
     """
     Store a file under a name that nobody can guess, for its owner alone.
 
-    Raises CannotImport when it is too large.
+    Unless `is_kind_chosen`, reading the file decides whether it holds customers or orders. Raises CannotImport when
+    it is too large.
     """
     stored_name = secrets.token_hex(16)
     path = _place(stored_name)
@@ -66,6 +77,8 @@ def upload(
         stored_name=stored_name,
         sha256=digest.hexdigest(),
         size=size,
+        kind=kind,
+        options={KIND_IS_CHOSEN: True} if is_kind_chosen else {},
         created_by=by,
         created_at=now,
     )
@@ -73,24 +86,38 @@ def upload(
 
 def read(imported: SpreadsheetImport, *, now: datetime) -> None:
     """Read an uploaded file and keep what its review page shows; a file that cannot be read is refused."""
-    columns = import_columns.from_json(imported.mapping) or None
-    evidence = import_run.evidence_of(imported)
+    path = path_of(imported)
     try:
+        kind = _kind(imported, path)
         analysis = import_preview.analyze(
-            path_of(imported), imported.file_name, now=now, columns=columns, evidence=evidence
+            path,
+            imported.file_name,
+            now=now,
+            columns=import_columns.from_json(imported.mapping) or None,
+            chosen=imported.options,
+            evidence=import_run.evidence_of(imported),
         )
     except reader.Unreadable as refusal:
         SpreadsheetImport.objects.filter(pk=imported.pk).refuse([(refusal.message, refusal.values)], now)
         _delete_file(imported)
     else:
         SpreadsheetImport.objects.filter(pk=imported.pk, status=ImportStatus.UPLOADED).update(
+            kind=kind,
             layout_key=analysis.layout_key,
             mapping=import_columns.to_json(analysis.columns),
+            options=analysis.options | {KIND_IS_CHOSEN: True},
             notices=analysis.notices,
             preview=analysis.to_json(),
             rows_total=analysis.rows,
         )
     imported.refresh_from_db()
+
+
+def _kind(imported: SpreadsheetImport, path: Path) -> str:
+    """What the rows are: what somebody said, or else what the file looks like."""
+    if imported.options.get(KIND_IS_CHOSEN) or not ORDERS_COME_IN:
+        return imported.kind
+    return import_preview.kind_of(path, imported.file_name)
 
 
 def is_quickly_read(imported: SpreadsheetImport) -> bool:
@@ -103,25 +130,50 @@ def review(
     *,
     fields: Mapping[int, str | None],
     declaration: dict[str, Any],
+    kind: str = "",
+    choices: Mapping[str, str] | None = None,
 ) -> bool:
     """
-    Keep the columns and the declaration that staff chose; returns whether the numbers of the preview still hold.
+    Keep what staff chose; returns whether the numbers of the preview still hold.
 
-    Raises CannotMap for columns that do not fit, CannotImport when the file is no longer waiting.
+    `choices` are the options of the form, as `import_options.chosen` takes them; another `kind` makes the file be
+    read anew. Raises CannotMap for columns that do not fit, CannotChoose for such options, CannotImport when the file
+    is no longer waiting.
     """
     if not imported.mapping:
         raise CannotImport(_("The file is still being read; wait a moment."))
+    if kind and kind != imported.kind:
+        return _change_kind(imported, kind)
     kept = import_columns.from_json(imported.mapping)
-    columns = import_columns.choose([column.header for column in kept], fields, kept=kept)
+    columns = import_columns.choose([column.header for column in kept], fields, kept=kept, kind=imported.kind)
+    listed = imported.preview.get("answers", [])
+    options = import_options.chosen(choices or {}, columns=columns, before=imported.options, listed=listed)
     still_holds = [column.field for column in columns] == [column.field for column in kept]
-    still_holds = still_holds and _scope(declaration) == _scope(imported.declaration)
-    values: dict[str, Any] = {"mapping": import_columns.to_json(columns), "declaration": declaration}
+    still_holds = still_holds and _scope(declaration) == _scope(imported.declaration) and options == imported.options
+    values: dict[str, Any] = {
+        "mapping": import_columns.to_json(columns),
+        "declaration": declaration,
+        "options": options,
+    }
     if not still_holds:
         values["preview"] = {}
+    _keep(imported, values)
+    return still_holds
+
+
+def _change_kind(imported: SpreadsheetImport, kind: str) -> bool:
+    """Take the rows for something else: the columns are guessed anew, and the numbers no longer hold."""
+    if kind not in ImportKind.values or (kind == ImportKind.ORDERS and not ORDERS_COME_IN):
+        raise CannotImport(_("Choose whether the rows are customers or orders."))
+    options = {KIND_IS_CHOSEN: True}
+    _keep(imported, {"kind": kind, "mapping": [], "declaration": {}, "options": options, "preview": {}})
+    return False
+
+
+def _keep(imported: SpreadsheetImport, values: Mapping[str, Any]) -> None:
     if not SpreadsheetImport.objects.filter(pk=imported.pk, status=ImportStatus.UPLOADED).update(**values):
         raise CannotImport(_("This file is no longer waiting for a review; nothing was changed."))
     imported.refresh_from_db()
-    return still_holds
 
 
 def declare(
