@@ -22,15 +22,15 @@ from notifications.services import (
     authorizing,
     budgets,
     first_calls,
-    gateways,
     pacing,
     preparing,
+    routing,
     settling,
     submissions,
 )
 from notifications.services.authorizing import Authorized
-from notifications.services.gateways import Route
 from notifications.services.preparing import Prepared
+from notifications.services.routing import Route
 from notifications.services.submissions import Leased
 
 logger = logging.getLogger(__name__)
@@ -95,11 +95,11 @@ def _next_batches(queue: str, now: datetime) -> list[Batch]:
             submissions.hold_for_quiet_hours(message, opens_at=opens_at)
             continue
         try:
-            route = gateways.route_for(message, now=now)
-        except gateways.Waits as wait:
+            route = routing.route_for(message, now=now)
+        except routing.Waits as wait:
             submissions.hold_back(message, until=wait.until, held_for=wait.held_for)
             continue
-        except gateways.NotApproved:
+        except routing.NotApproved:
             _pause(message, mine, NOT_APPROVED, now)
             continue
         if route is None:
@@ -177,8 +177,8 @@ def _look_for_money(batch: Batch, now: datetime) -> None:
     account = batch.route.account
     budgets.note_exhausted(account, now=now)
     try:
-        other = gateways.route_for(batch.message, now=now, without=account)
-    except (gateways.Waits, gateways.NotApproved):
+        other = routing.route_for(batch.message, now=now, without=account)
+    except (routing.Waits, routing.NotApproved):
         other = None
     if other is None:
         submissions.hold_back(batch.message, until=budgets.renewed_at(now), held_for=HeldFor.BUDGET)

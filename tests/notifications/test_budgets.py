@@ -9,7 +9,7 @@ from django.db import connection
 
 from customers import clock
 from notifications.models import AccountGauge, Message, ProviderAccount, Submission
-from notifications.services import budgets, gateways, sending
+from notifications.services import budgets, routing, sending
 from tests import cast
 from tests.gateway import Gateway, magic
 from tests.notifications.test_caps import move_clock
@@ -125,7 +125,7 @@ def test_accounts_share_the_calls_as_staff_said(account, second_gateway, noon):
     ProviderAccount.objects.filter(pk=other.pk).update(share=30)
     message = freeze(cast.template(), now=noon)
 
-    chosen = [gateways.route_for(message, now=noon).account.pk for _ in range(600)]
+    chosen = [routing.route_for(message, now=noon).account.pk for _ in range(600)]
 
     # Six standard deviations: once in a billion runs it is chance.
     assert 0.59 < chosen.count(account.pk) / 600 < 0.81
@@ -136,7 +136,7 @@ def test_a_poor_health_lessens_the_share(account, second_gateway, noon):
     AccountGauge.objects.create(account=other, health=5)
     message = freeze(cast.template(), now=noon)
 
-    chosen = [gateways.route_for(message, now=noon).account.pk for _ in range(600)]
+    chosen = [routing.route_for(message, now=noon).account.pk for _ in range(600)]
 
     assert 1 <= chosen.count(other.pk) < 100
 
@@ -146,11 +146,11 @@ def test_an_account_that_rests_leaves_its_calls_to_the_other(account, second_gat
     AccountGauge.objects.create(account=account, rests_until=noon + timedelta(hours=1))
     message = freeze(cast.template(), now=noon)
 
-    assert {gateways.route_for(message, now=noon).account for _ in range(20)} == {other}
+    assert {routing.route_for(message, now=noon).account for _ in range(20)} == {other}
 
 
 def test_a_lone_account_without_limits_costs_no_statement_more(account, noon, django_assert_num_queries):
     message = freeze(cast.template(), now=noon)
 
     with django_assert_num_queries(1):
-        gateways.route_for(message, now=noon)
+        routing.route_for(message, now=noon)
