@@ -185,10 +185,8 @@ def take(cursor: CursorWrapper, evidence: FileEvidence, *, now: datetime) -> Non
         "actor": evidence.by.pk if evidence.by else None,
         "import": evidence.import_id,
     }
-    cursor.execute(GRANT_NEW, values)
-    cursor.execute(GRANT, values)
-    cursor.execute(GRANT_EVIDENCE, values)
-    cursor.execute(WITHDRAWALS)
+    # The answer of the first is the one that is fetched.
+    cursor.execute(";".join([WITHDRAWALS, GRANT_NEW, GRANT, GRANT_EVIDENCE]), values)
     for channel, customer_ids in cursor.fetchall():
         consent.withdraw(
             customer_ids,

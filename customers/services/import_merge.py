@@ -101,9 +101,9 @@ FROM planned_row planned JOIN known ON known.tags = planned.tags
 WHERE planned.outcome = 'created'
 """
 
-MERGE = (
-    *(NEW_TIERS, NEW_TAGS, CREATE_CUSTOMERS, UPDATE_CUSTOMERS),
-    *(SECOND_PLACE, ADD_POINTS, ADD_TAGS, TAG_THE_NEW),
+# Sent together, as in `import_plan`.
+MERGE = ";".join(
+    [NEW_TIERS, NEW_TAGS, CREATE_CUSTOMERS, UPDATE_CUSTOMERS, SECOND_PLACE, ADD_POINTS, ADD_TAGS, TAG_THE_NEW]
 )
 
 # A known customer is updated if anything about it changes; shared by the preview and the import.
@@ -175,22 +175,20 @@ def write(cursor: CursorWrapper, file: File, *, now: datetime) -> None:
     file_consent.close_or_pass_gate(cursor)
     # Before the merge: afterwards each new address would be found, and lead to a customer who has answered nothing.
     file_consent.wish(cursor, file.evidence)
-    for statement in MERGE:
-        cursor.execute(statement, values)
+    cursor.execute(MERGE, values)
     file_consent.take(cursor, file.evidence, now=now)
-    cursor.execute(KEEP_ROWS, values)
-    cursor.execute(TAKE)
+    cursor.execute(f"{KEEP_ROWS};{TAKE}", values)
 
 
 def counts(cursor: CursorWrapper) -> Counter[str]:
     """Count the rows of the chunk by outcome, by reason (`reason:masked`) and by what became of consent."""
     found: Counter[str] = Counter()
-    cursor.execute(COUNT)
+    cursor.execute(f"{COUNT};{COUNT_WISHES}")
     for outcome, reason, count in cursor.fetchall():
         found[outcome] += count
         if reason:
             found[f"{outcome}:{reason}"] += count
-    cursor.execute(COUNT_WISHES)
+    cursor.nextset()
     for effect, count in cursor.fetchall():
         found[f"consent:{effect}"] += count
     return found
