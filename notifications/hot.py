@@ -5,21 +5,22 @@ from contextlib import contextmanager
 
 import psycopg
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 @contextmanager
-def cursor() -> Iterator[psycopg.Cursor]:
+def cursor(through: BaseDatabaseWrapper = connection) -> Iterator[psycopg.Cursor]:
     """
     A cursor on Django's own connection and transaction whose statements PostgreSQL plans once.
 
     Django's cursor writes every value into the text of a statement, so that each batch is parsed and
     planned anew; for the last check that was a third of its time.
     """
-    connection.ensure_connection()
-    link = connection.connection
+    through.ensure_connection()
+    link = through.connection
     if link.prepare_threshold is None:
         link.prepare_threshold = 1
-    with connection.wrap_database_errors, psycopg.Cursor(link) as found:
+    with through.wrap_database_errors, psycopg.Cursor(link) as found:
         yield found
 
 

@@ -174,6 +174,14 @@ LEFT JOIN customers_consent k
 LEFT JOIN customers_suppression s
     ON s.channel = %s AND s.address = a.address
 """
+# The same from delivery `d`; parameters: channel, channel, purpose, channel.
+DELIVERY_JOINS = f"""
+JOIN customers_customer c ON c.id = d.customer_id
+LEFT JOIN customers_contactpoint p
+    ON p.customer_id = d.customer_id AND p.channel = %s AND p.address = d.address
+CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
+{JOINS}
+"""
 
 
 def label_of(reason: str) -> Promise | str:

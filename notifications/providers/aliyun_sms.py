@@ -33,6 +33,8 @@ from notifications.providers.base import (
     Reply,
     Report,
     Reports,
+    Withheld,
+    nobody,
     unknown_code,
 )
 from notifications.providers.http import CallFailed, HttpClient, Limits, RefusedAddress, check_key
@@ -143,7 +145,12 @@ class AliyunSms:
         self._client.close()
 
     def send(
-        self, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None = None
+        self,
+        batch: Sequence[Outgoing],
+        *,
+        call_reference: str,
+        registered: RegisteredText | None = None,
+        withheld: Withheld = nobody,
     ) -> list[Answer]:
         """
         Hand over a batch and answer for each message, in the order of the batch.
@@ -155,7 +162,7 @@ class AliyunSms:
         if registered is None:
             verdict = (Outcome.REFUSED_CONTENT, "no_registered_text", NO_REGISTERED_TEXT)
             return for_all([outgoing.reference for outgoing in batch], verdict)
-        search = Search(batch, ends=time.monotonic() + self.settings.limits.total)
+        search = Search(batch, ends=time.monotonic() + self.settings.limits.total, withheld=withheld)
         while part := search.next():
             document, verdict = self._post(self._signed_batch(part, call_reference, registered))
             search.note(part, verdict, text_of(document.get("BizId")))

@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     REFUSED_LATER = "refused_later"
     # May have been taken: a blind second try could reach the customer twice.
     UNKNOWN = "unknown"
+    # Kept back by ourselves before its call: the provider was never asked.
+    WITHHELD = "withheld"
 
 
 @dataclass(slots=True)
@@ -69,7 +71,8 @@ class Answer:
     """
     What the provider said about one message; `delivered` is known only from a query.
 
-    `is_for_all` tells that the whole call was answered so, and no number in it is to blame.
+    `is_for_all` tells that the whole call was answered so, and no number in it is to blame. Messages
+    of one batch with the same `part` above 0 are best tried again in a call of their own.
     """
 
     reference: str
@@ -79,6 +82,7 @@ class Answer:
     words: str
     delivered: bool | None = None
     is_for_all: bool = False
+    part: int = 0
 
 
 @dataclass(slots=True)
@@ -163,6 +167,15 @@ class Registration:
     text: str = ""
 
 
+# Asked before each call of a batch but the first: answers for the messages that may not be handed over any more.
+Withheld = Callable[[Sequence[Outgoing]], list[Answer]]
+
+
+def nobody(_batch: Sequence[Outgoing]) -> list[Answer]:
+    """Where nobody can stop a batch between its calls."""
+    return []
+
+
 class Provider(Protocol):
     """One account at one provider; safe to use from several threads at once."""
 
@@ -175,13 +188,19 @@ class Provider(Protocol):
     acknowledgement: bytes
 
     def send(
-        self, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None = None
+        self,
+        batch: Sequence[Outgoing],
+        *,
+        call_reference: str,
+        registered: RegisteredText | None = None,
+        withheld: Withheld = nobody,
     ) -> list[Answer]:
         """
         Hand over a batch and answer for each message, in the order of the batch.
 
-        Never raises for anything the network or the provider does. A second attempt at a
-        refused message needs a call reference of its own.
+        Where that takes several calls, `withheld` is asked before each one after the first, and only
+        the others are handed over. Never raises for anything the network or the provider does. A
+        second attempt at a refused message needs a call reference of its own.
         """
 
     def query(self, asked: Sequence[Asked]) -> list[Answer | NotFound]:

@@ -16,6 +16,8 @@ from notifications.providers.base import (
     RegisteredText,
     Replies,
     Reports,
+    Withheld,
+    nobody,
     unknown_code,
 )
 from notifications.providers.closing import Closing
@@ -125,9 +127,14 @@ class GenericHttp:
         self._client.close()
 
     def send(
-        self, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None = None
+        self,
+        batch: Sequence[Outgoing],
+        *,
+        call_reference: str,
+        registered: RegisteredText | None = None,
+        withheld: Withheld = nobody,
     ) -> list[Answer]:
-        """Hand over a batch in one call and answer for each message, in the order of the batch."""
+        """Hand over a batch in one call, so that there is nothing to ask about; answers in the order of the batch."""
         if not batch:
             return []
         references = [outgoing.reference for outgoing in batch]

@@ -18,6 +18,8 @@ from notifications.providers.base import (
     Replies,
     Report,
     Reports,
+    Withheld,
+    nobody,
 )
 from notifications.providers.callbacks import read_each
 from notifications.providers.generic_http import CONFLICT, FOREIGN, MISSING, by_key
@@ -34,7 +36,7 @@ from notifications.providers.tencent_codes import (
     verdict_of,
 )
 from notifications.providers.tencent_registry import TencentRegistry
-from notifications.providers.verdicts import CONTRADICTION, UNREADABLE, Verdict, for_all
+from notifications.providers.verdicts import CONTRADICTION, OUT_OF_TIME, UNREADABLE, Verdict, for_all
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +55,6 @@ NOT_CALLED: Verdict = (
     Outcome.REFUSED_LATER,
     "not_called",
     _("An earlier call of this batch failed; this message was not handed over and is tried again."),
-)
-OUT_OF_TIME: Verdict = (
-    Outcome.REFUSED_LATER,
-    "batch_out_of_time",
-    _("The calls of this batch took too long; this message was not handed over and is tried again."),
 )
 NOT_ASKED: Verdict = (
     Outcome.UNKNOWN,
@@ -107,31 +104,44 @@ class TencentSms(TencentRegistry):
         self.api.client.close()
 
     def send(
-        self, batch: Sequence[Outgoing], *, call_reference: str, registered: RegisteredText | None = None
+        self,
+        batch: Sequence[Outgoing],
+        *,
+        call_reference: str,
+        registered: RegisteredText | None = None,
+        withheld: Withheld = nobody,
     ) -> list[Answer]:
         """
         Hand over a batch, one call for each set of parameters, and answer in the order of the batch.
 
         Calls follow one another; after the time of the batch, a refusal that would meet every
-        further call, or two setbacks running, the rest is not handed over and put off.
+        further call, or two setbacks running, the rest is not handed over and put off. A call that
+        is refused for one number is made again in halves, which stay apart when they are put off.
         """
         if registered is None:
             return for_all([outgoing.reference for outgoing in batch], UNREGISTERED)
         ends = time.monotonic() + self.settings.batch_seconds
         answers: dict[int, Answer] = {}
         put_off: Verdict | None = None
-        setbacks = 0
+        calls = setbacks = halves = 0
         waiting = deque(groups_of(batch, size=self.batch_size))
         while waiting:
             places = waiting.popleft()
-            group = [batch[place] for place in places]
-            if put_off is None and time.monotonic() >= ends:
+            if put_off is None and calls and time.monotonic() >= ends:
                 put_off = OUT_OF_TIME
-            if put_off is not None:
-                answers |= zip(places, for_all([outgoing.reference for outgoing in group], put_off), strict=True)
+            stopped = stopped_of(batch, places, put_off, withheld if calls else nobody)
+            halves += bool(halves)
+            for place, answer in stopped.items():
+                answer.part = halves
+                answers[place] = answer
+            places = [place for place in places if place not in stopped]
+            if not places:
                 continue
+            group = [batch[place] for place in places]
+            calls += 1
             answered = self._send_group(group, call_reference, registered)
             if not answered:
+                halves = halves or 1
                 half = len(places) // 2
                 waiting.extendleft((places[half:], places[:half]))
                 continue
@@ -295,6 +305,17 @@ def answer_of(outgoing: Outgoing, row: dict | None, *, call_reference: str) -> A
         return Answer(outgoing.reference, Outcome.TAKEN, serial, code, "")
     outcome, code, words = verdict_of(code, text_of(row.get("Message")))
     return Answer(outgoing.reference, outcome, serial, code, words, is_for_all=is_campaign_wide(outcome, code))
+
+
+def stopped_of(
+    batch: Sequence[Outgoing], places: Sequence[int], put_off: Verdict | None, withheld: Withheld
+) -> dict[int, Answer]:
+    """Those of a group that are not handed over now, by their place in the batch."""
+    group = [batch[place] for place in places]
+    if put_off is not None:
+        return dict(zip(places, for_all([outgoing.reference for outgoing in group], put_off), strict=True))
+    found = {answer.reference: answer for answer in withheld(group)}
+    return {place: found[batch[place].reference] for place in places if batch[place].reference in found}
 
 
 def is_setback(answers: Sequence[Answer]) -> bool:

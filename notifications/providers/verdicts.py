@@ -13,6 +13,11 @@ SERVER_ERROR = _("The gateway failed while answering; it may have taken the mess
 REDIRECT = _("The gateway pointed to another address, which we do not follow; it may have taken the message.")
 UNREADABLE = _("The gateway's answer is not readable; it may have taken the message.")
 CONTRADICTION = _("The gateway's answer contradicts itself; it may have taken the message.")
+OUT_OF_TIME: Verdict = (
+    Outcome.WITHHELD,
+    "out_of_time",
+    _("The calls of this batch took too long; this message was not handed over and is tried again."),
+)
 
 # What a refusal says of a text that was handed in for approval.
 REFUSED_REGISTRATIONS = {

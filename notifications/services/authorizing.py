@@ -41,6 +41,11 @@ class Verdict(NamedTuple):
 
 
 PASSES = Verdict("")
+# SQL: whether message `m` may go out at the moment `now.at`; parameter: the account. No lock on the switch:
+# whoever moves it shuts the gate that is held open while this decides.
+WANTED = """m.paused_at IS NULL AND m.canceled_at IS NULL AND m.send_until > now.at
+    AND EXISTS (SELECT FROM notifications_provideraccount WHERE id = %s AND is_active AND paused_for = '')
+    AND NOT EXISTS (SELECT FROM notifications_sendingswitch WHERE stopped_at IS NOT NULL)"""
 FREE = Frees(None, None)
 Verdicts = dict[int, Verdict]
 
@@ -132,12 +137,8 @@ def _authorize(
 def _still_wanted(cursor, message: Message, account: ProviderAccount) -> tuple[datetime | None, bool]:
     """The moment, if the message may go out at it by this account; and whether a provider limits each number."""
     cursor.execute(
-        """
-        SELECT CASE WHEN m.paused_at IS NULL AND m.canceled_at IS NULL AND m.send_until > now.at
-            AND EXISTS (SELECT FROM notifications_provideraccount WHERE id = %s AND is_active AND paused_for = '')
-            -- No lock on the switch: whoever moves it shuts the gate that is held open here.
-            AND NOT EXISTS (SELECT FROM notifications_sendingswitch WHERE stopped_at IS NOT NULL)
-            THEN now.at END,
+        f"""
+        SELECT CASE WHEN {WANTED} THEN now.at END,
             EXISTS (SELECT FROM notifications_provideraccount a
                 WHERE a.channel = m.channel AND a.is_active AND a.number_limit IS NOT NULL)
         FROM notifications_message m CROSS JOIN (SELECT hongyan_now() AS at) AS now
@@ -176,12 +177,7 @@ def _screen(cursor, message: Message, ours: set[int]) -> dict[int, str]:
         cursor.execute(
             f"""
             SELECT d.id, {screening.first_reason(message.purpose)}
-            FROM notifications_delivery d
-            JOIN customers_customer c ON c.id = d.customer_id
-            LEFT JOIN customers_contactpoint p
-                ON p.customer_id = d.customer_id AND p.channel = %s AND p.address = d.address
-            CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
-            {screening.JOINS}
+            FROM notifications_delivery d {screening.DELIVERY_JOINS}
             WHERE d.submission_id = ANY(%s::bigint[]) AND d.status = 'queued'
             """,
             [message.channel, message.channel, message.purpose, message.channel, hot.integers(ours)],

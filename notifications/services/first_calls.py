@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
-from customers.msgid import _
 from notifications.providers.base import Answer, Outcome, Outgoing, Provider, RegisteredText
-from notifications.providers.verdicts import Verdict, for_all
+from notifications.services.clearance import Clearance
 
 # So long the calls that waited for the first one take its refusal for theirs.
 SECONDS = 5.0
-# A call that a frozen or overloaded machine did not begin by then, counted from `called_at`, is not made any more.
-BEGIN_WITHIN = 15.0
-TOO_LATE: Verdict = (
-    Outcome.REFUSED_LATER,
-    "not_begun",
-    _("The calls of this batch took too long; this message was not handed over and is tried again."),
-)
+# A call that begins so much later than it was allowed asks once more.
+STALE_AFTER = 1.0
 
 
 @dataclass
@@ -40,14 +34,14 @@ def send(
     *,
     call_reference: str,
     registered: RegisteredText | None,
-    begin_before: float,
+    clearance: Clearance,
 ) -> list[Answer]:
     """
     Hand a batch over; with wrong keys one call is made, and those that waited beside it get its answer.
 
     Sixteen calls with a wrong key look like an attack to a provider, and some close the account. A wrong
-    key is refused at once, so the others wait only for a moment. No call begins after `begin_before` of
-    the monotonic clock: whoever stopped or opted out since has been promised that nothing follows.
+    key is refused at once, so the others wait only for a moment. A call that had to wait for long asks
+    again who may still be written to: whoever stopped or opted out since was promised that nothing follows.
     """
     proof = _proofs.setdefault(provider, Proof())
     if not proof.is_given and proof.lock.acquire(timeout=SECONDS):
@@ -55,14 +49,14 @@ def send(
             if proof.refusal is not None and time.monotonic() - proof.refused_at < SECONDS:
                 return [replace(proof.refusal, reference=outgoing.reference) for outgoing in batch]
             if not proof.is_given:
-                answers = _send(provider, batch, call_reference, registered, begin_before)
+                answers = _send(provider, batch, call_reference, registered, clearance)
                 refused = next((a for a in answers if a.outcome == Outcome.REFUSED_ACCOUNT and a.is_for_all), None)
                 proof.refusal, proof.refused_at = refused, time.monotonic()
                 proof.is_given = refused is None
                 return answers
         finally:
             proof.lock.release()
-    return _send(provider, batch, call_reference, registered, begin_before)
+    return _send(provider, batch, call_reference, registered, clearance)
 
 
 def _send(
@@ -70,8 +64,13 @@ def _send(
     batch: Sequence[Outgoing],
     call_reference: str,
     registered: RegisteredText | None,
-    begin_before: float,
+    clearance: Clearance,
 ) -> list[Answer]:
-    if time.monotonic() >= begin_before:
-        return for_all([outgoing.reference for outgoing in batch], TOO_LATE)
-    return provider.send(batch, call_reference=call_reference, registered=registered)
+    if time.monotonic() < clearance.since + STALE_AFTER:
+        return provider.send(batch, call_reference=call_reference, registered=registered, withheld=clearance.withheld)
+    answers = {answer.reference: answer for answer in clearance.withheld(batch)}
+    rest = [outgoing for outgoing in batch if outgoing.reference not in answers]
+    if rest:
+        sent = provider.send(rest, call_reference=call_reference, registered=registered, withheld=clearance.withheld)
+        answers |= {answer.reference: answer for answer in sent}
+    return [answers[outgoing.reference] for outgoing in batch]

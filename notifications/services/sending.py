@@ -17,10 +17,12 @@ from customers.crash_points import reach
 from customers.msgid import _
 from notifications.choices import HeldFor
 from notifications.models import Message
-from notifications.providers.base import Outgoing
+from notifications.providers.base import Answer, Outcome, Outgoing
+from notifications.providers.verdicts import for_all
 from notifications.services import (
     authorizing,
     budgets,
+    clearance,
     first_calls,
     pacing,
     preparing,
@@ -29,6 +31,7 @@ from notifications.services import (
     submissions,
 )
 from notifications.services.authorizing import Authorized
+from notifications.services.clearance import Clearance, Desk
 from notifications.services.preparing import Prepared
 from notifications.services.routing import Route
 from notifications.services.submissions import Leased
@@ -43,6 +46,7 @@ NOT_APPROVED = _(
     "No account that works has approved this text. Open its template, hand the text in or wait for the approval,"
     " then resume."
 )
+CALL_FAILED = _("Something went wrong here during the call; the gateway may have taken the message.")
 UNRENDERABLE = _("The text of this message cannot be rendered. Cancel it, correct the template and start again.")
 
 
@@ -66,18 +70,25 @@ def drain(queue: str, *, seconds: float, clock: Callable[[], datetime]) -> Count
     """
     total: Counter = Counter()
     ends = time.monotonic() + seconds
-    with ThreadPoolExecutor(settings.CALLS_IN_FLIGHT, thread_name_prefix="gateway") as threads:
+    with (
+        clearance.Desk() as desk,
+        ThreadPoolExecutor(settings.CALLS_IN_FLIGHT, thread_name_prefix="gateway") as threads,
+    ):
         now = clock()
         batches = _next_batches(queue, now)
         while batches:
+            withheld = total[Outcome.WITHHELD]
             # Whatever stops this worker here, nothing of what was handed over is forgotten.
             with ExitStack() as in_the_air:
                 for batch in batches:
-                    for flight in _flights(threads, batch, clock):
+                    for flight in _flights(threads, desk, batch, clock):
                         in_the_air.callback(flight.land, total, clock)
                 is_time_left = time.monotonic() < ends
                 now = clock()
                 batches = _next_batches(queue, now) if is_time_left else []
+            if total[Outcome.WITHHELD] > withheld and not batches and is_time_left:
+                # What this round put back at once is due by now.
+                batches = _next_batches(queue, clock())
     return total
 
 
@@ -142,7 +153,7 @@ class Flight:
         """Wait for the answers and write them down, also when PostgreSQL is away for a moment."""
         landed = []
         for submission, rows, future in self.calls:
-            landed.append(settling.Call(submission, rows, future.result()))
+            landed.append(settling.Call(submission, rows, _answers(future, submission, rows)))
             reach("between_answers")
         reach("before_settle")
         for pause in PAUSES:
@@ -155,7 +166,16 @@ class Flight:
         return settling.settle(self.message, landed, self.authorized, now=clock())
 
 
-def _flights(threads: ThreadPoolExecutor, batch: Batch, clock: Callable[[], datetime]) -> Iterator[Flight]:
+def _answers(future: Future, submission: Leased, rows: list[Prepared]) -> list[Answer]:
+    """What a call brought; of one that went wrong in our own code nobody knows what it did."""
+    trouble = future.exception()
+    if trouble is None:
+        return future.result()
+    logger.error("A call of submission %d went wrong", submission.id, exc_info=trouble)
+    return for_all([str(row.id) for row in rows], (Outcome.UNKNOWN, "call_failed", CALL_FAILED))
+
+
+def _flights(threads: ThreadPoolExecutor, desk: Desk, batch: Batch, clock: Callable[[], datetime]) -> Iterator[Flight]:
     """Launch a batch, by turns where its account has a pace."""
     parts = [batch]
     if batch.route.account.pace:
@@ -164,7 +184,7 @@ def _flights(threads: ThreadPoolExecutor, batch: Batch, clock: Callable[[], date
         parts = (replace(batch, leased=turn.leased) for turn in turns)
     for part in parts:
         try:
-            flight = _launch(threads, part)
+            flight = _launch(threads, desk, part)
         except budgets.DoesNotFit:
             _look_for_money(part, clock())
             continue
@@ -186,7 +206,7 @@ def _look_for_money(batch: Batch, now: datetime) -> None:
         submissions.give_back(batch.leased, send_after=now + OTHER_ACCOUNT_PAUSE)
 
 
-def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
+def _launch(threads: ThreadPoolExecutor, desk: Desk, batch: Batch) -> Flight | None:
     authorized = authorizing.authorize(
         batch.message, batch.leased, batch.prepared, unsendable=batch.unsendable, account=batch.route.account
     )
@@ -208,7 +228,7 @@ def _launch(threads: ThreadPoolExecutor, batch: Batch) -> Flight | None:
                 outgoing,
                 call_reference=token,
                 registered=batch.route.registered,
-                begin_before=authorized.since + first_calls.BEGIN_WITHIN,
+                clearance=Clearance(desk, batch.message, submission, authorized),
             )
             calls.append((submission, rows, call))
     return Flight(batch.message, authorized, calls)

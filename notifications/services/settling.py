@@ -14,7 +14,17 @@ from notifications import hot
 from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome, unknown_code
-from notifications.services import budgets, deliveries, preparing, reconciling, rests, slots, submissions, write_back
+from notifications.services import (
+    budgets,
+    clearance,
+    deliveries,
+    preparing,
+    reconciling,
+    rests,
+    slots,
+    submissions,
+    write_back,
+)
 from notifications.services.authorizing import Authorized
 from notifications.services.preparing import Prepared
 from notifications.services.submissions import LEASE, Leased
@@ -23,6 +33,7 @@ ATTEMPTS = 5
 BACK_OFF = [timedelta(seconds=seconds) for seconds in (10, 60, 300, 900)]
 LONGEST_PROVIDER_ID = Delivery._meta.get_field("provider_id").max_length
 NOT_TAKEN = {Outcome.REFUSED_NUMBER, Outcome.REFUSED_CONTENT}
+PUT_OFF = {Outcome.REFUSED_LATER, Outcome.REFUSED_ACCOUNT, Outcome.WITHHELD}
 FINAL = {
     Outcome.TAKEN: (DeliveryStatus.SENT.value, ""),
     Outcome.REFUSED_NUMBER: (DeliveryStatus.FAILED.value, "refused_number"),
@@ -52,6 +63,7 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
     # First, and by itself: shutting the consent gate with rows in hand would wait for whoever wants them.
     _close_numbers(message, calls, authorized, now)
     with transaction.atomic(), hot.cursor() as cursor:
+        _hold_still(cursor, message, calls)
         ours = _settle_submissions(cursor, calls, now)
         finals, refused = [], []
         for call in calls:
@@ -62,11 +74,12 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
                 found[answer.outcome] += 1
                 is_put_off = _is_put_off(answer, is_text_taken=is_text_taken)
                 (refused if is_put_off else finals).append((row, answer))
-        _write_finals(cursor, finals, authorized, now)
+        moved = _write_finals(cursor, finals, authorized, now)
         if refused:
-            _put_off(cursor, message, refused, authorized, now)
-        given_back = [row for row, _ in refused] + [row for row, answer in finals if answer.outcome in NOT_TAKEN]
-        if given_back:
+            moved |= _put_off(cursor, message, refused, authorized, now)
+        not_taken = [*refused, *((row, answer) for row, answer in finals if answer.outcome in NOT_TAKEN)]
+        # What a receipt has meanwhile shown to be taken keeps its slot.
+        if given_back := [row for row, _ in not_taken if row.id in moved]:
             slots.give_back(cursor, message, given_back, called_at=authorized.called_at)
             budgets.give_back(cursor, authorized.account, given_back, called_at=authorized.called_at)
         reach("before_settle_commit")
@@ -74,6 +87,20 @@ def settle(message: Message, calls: Sequence[Call], authorized: Authorized, *, n
     if again_at := rests.begin(authorized.account, (answer for _, answer in refused), now=now):
         submissions.hold_back(message, until=again_at, held_for=HeldFor.RETRY)
     return Counter({outcome.value: count for outcome, count in found.items()})
+
+
+def _hold_still(cursor, message: Message, calls: Sequence[Call]) -> None:
+    """
+    Let nobody send a message again by hand while rows of it are put back, or both would go out.
+
+    Whoever is going to pause it takes the stronger lock at once: two that hold the weaker one would
+    wait for each other.
+    """
+    outcomes = {answer.outcome for call in calls for answer in call.answers}
+    if Outcome.REFUSED_CONTENT in outcomes:
+        cursor.execute("SELECT FROM notifications_message WHERE id = %s FOR NO KEY UPDATE", [message.pk])
+    elif outcomes & PUT_OFF:
+        cursor.execute("SELECT FROM notifications_message WHERE id = %s FOR SHARE", [message.pk])
 
 
 def _close_numbers(message: Message, calls: Sequence[Call], authorized: Authorized, now: datetime) -> None:
@@ -87,7 +114,7 @@ def _is_put_off(answer: Answer, *, is_text_taken: bool) -> bool:
     """Whether a refusal is not the row's own: a text that others in its call could have is refused for its values."""
     if answer.outcome == Outcome.REFUSED_CONTENT:
         return not is_text_taken
-    return answer.outcome in (Outcome.REFUSED_LATER, Outcome.REFUSED_ACCOUNT)
+    return answer.outcome in PUT_OFF
 
 
 def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int]:
@@ -113,9 +140,10 @@ def _settle_submissions(cursor, calls: Sequence[Call], now: datetime) -> set[int
 
 def _has_failed(answers: Sequence[Answer]) -> bool:
     """Whether a call was taken by nobody, or nobody knows; what its account's health is measured by."""
-    return all(
+    told = [answer for answer in answers if answer.outcome != Outcome.WITHHELD]
+    return bool(told) and all(
         answer.outcome == Outcome.UNKNOWN or (answer.outcome == Outcome.REFUSED_LATER and answer.is_for_all)
-        for answer in answers
+        for answer in told
     )
 
 
@@ -124,9 +152,11 @@ def _write_finals(
     finals: Sequence[tuple[Prepared, Answer]],
     authorized: Authorized,
     now: datetime,
-) -> None:
+) -> set[int]:
+    """Write what is over; answers the rows that moved, where any of them was refused."""
     if not finals:
-        return
+        return set()
+    is_refused = any(answer.outcome in NOT_TAKEN for _, answer in finals)
     fates = [FINAL[answer.outcome] for _, answer in finals]
     cursor.execute(
         f"""
@@ -139,6 +169,7 @@ def _write_finals(
         FROM unnest(%s::bigint[], {hot.WORDS}, {hot.WORDS}, {hot.WORDS}, %s::int[], {hot.WORDS})
             AS told(id, status, reason, provider_id, segments, values)
         WHERE d.id = told.id AND d.status IN ('queued', 'unknown')
+        {"RETURNING d.id" if is_refused else ""}
         """,
         [
             # What it was planned with is an estimate: another account may carry it.
@@ -153,10 +184,11 @@ def _write_finals(
             hot.words([_as_json(row.values) if row.values else "" for row, _ in finals]),
         ],
     )
+    return {row[0] for row in cursor.fetchall()} if is_refused else set()
 
 
 def _bounded(provider_id: str) -> str:
-    return provider_id[:LONGEST_PROVIDER_ID].replace(hot.SEPARATOR, "")
+    return provider_id[:LONGEST_PROVIDER_ID].replace(hot.SEPARATOR, "").replace("\x00", "")
 
 
 def _put_off(
@@ -165,11 +197,12 @@ def _put_off(
     refused: Sequence[tuple[Prepared, Answer]],
     authorized: Authorized,
     now: datetime,
-) -> None:
+) -> set[int]:
     """
     Rows that were certainly not taken wait for another try; the fifth refusal of one is its last.
 
     A whole call that was put off counts for none of them: an outage ends, or the message's window does.
+    Whoever opted out before their call began is skipped. Answers the rows that moved.
     """
     stop = next((a for _, a in refused if a.outcome == Outcome.REFUSED_CONTENT), None)
     if stop is not None:
@@ -180,35 +213,59 @@ def _put_off(
             # Without words the account would not be paused, and be called again and again.
             paused_for=(broke.words or unknown_code(broke.code))[:200]
         )
-    tries = {row.id: int(not (stop or broke or answer.is_for_all)) for row, answer in refused}
+    answers = {row.id: answer for row, answer in refused}
+    blames_all = bool(stop or broke)
+    tries = [int(not (blames_all or answer.is_for_all or _is_withheld(answer))) for answer in answers.values()]
+    reasons = [answer.code if clearance.is_late(answer) else "" for answer in answers.values()]
     cursor.execute(
         f"""
         UPDATE notifications_delivery d
-        SET status = 'queued', reason = '', segments = 0, cost = 0, attempts = d.attempts + tried.times
-        FROM unnest(%s::bigint[], %s::int[]) AS tried(id, times)
+        SET status = CASE WHEN tried.reason = '' THEN 'queued' ELSE 'skipped' END, reason = tried.reason,
+            finished_at = CASE WHEN tried.reason = '' THEN NULL ELSE %s::timestamptz END,
+            segments = 0, cost = 0, attempts = d.attempts + tried.times
+        FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS tried(id, times, reason)
         WHERE d.id = tried.id AND (d.status = 'queued' OR d.status = 'unknown' AND NOT {deliveries.SENT_AGAIN})
-        RETURNING d.id, d.attempts
+        RETURNING d.id, d.status, d.attempts
         """,
-        [list(tries), list(tries.values())],
+        [now, list(answers), tries, reasons],
     )
-    attempts = dict(cursor.fetchall())
-    if len(attempts) < len(tries):
+    rows = cursor.fetchall()
+    moved = {row[0] for row in rows}
+    if len(moved) < len(answers):
         # The answer came so late that somebody has sent it again by hand: once is enough.
         cursor.execute(
             "UPDATE notifications_delivery SET status = 'failed', reason = 'not_taken', segments = 0, cost = 0,"
-            " finished_at = %s WHERE id = ANY(%s) AND status = 'unknown'",
-            [now, list(tries)],
+            " finished_at = %s WHERE id = ANY(%s) AND status = 'unknown' RETURNING id",
+            [now, list(answers)],
         )
-    spent = [id for id, tried in attempts.items() if tried >= ATTEMPTS]
+        moved |= {row[0] for row in cursor.fetchall()}
+    spent = [id for id, status, tried in rows if status == DeliveryStatus.QUEUED and tried >= ATTEMPTS]
     cursor.execute(
         "UPDATE notifications_delivery SET status = 'failed', reason = 'gave_up', finished_at = %s WHERE id = ANY(%s)",
         [now, spent],
     )
-    for tried in sorted(set(attempts.values())):
-        again = sorted(id for id, count in attempts.items() if count == tried < ATTEMPTS)
-        if again:
-            pause = BACK_OFF[min(max(tried, 1), len(BACK_OFF)) - 1]
-            deliveries.resubmit(cursor, message, again, send_after=now + pause, held_for=HeldFor.RETRY)
+    again = {id: tried for id, status, tried in rows if status == DeliveryStatus.QUEUED and tried < ATTEMPTS}
+    _resubmit(cursor, message, [(row, answer) for row, answer in refused if row.id in again], again, now)
+    return moved
+
+
+def _resubmit(
+    cursor, message: Message, refused: Sequence[tuple[Prepared, Answer]], tried: dict[int, int], now: datetime
+) -> None:
+    """Let rows wait for their next call: by how often they were tried, and what belongs together with each other."""
+    waiting: dict[tuple, list[int]] = {}
+    for row, answer in refused:
+        apart = (row.submission_id, answer.part) if answer.part else ()
+        waiting.setdefault((tried[row.id], _is_withheld(answer), apart), []).append(row.id)
+    for (times, is_withheld, _apart), ids in sorted(waiting.items()):
+        # What we kept back ourselves goes out as soon as nothing keeps it back.
+        pause = timedelta(0) if is_withheld else BACK_OFF[min(max(times, 1), len(BACK_OFF)) - 1]
+        held_for = "" if is_withheld else HeldFor.RETRY
+        deliveries.resubmit(cursor, message, sorted(ids), send_after=now + pause, held_for=held_for)
+
+
+def _is_withheld(answer: Answer) -> bool:
+    return answer.outcome == Outcome.WITHHELD
 
 
 def recover_lost(*, now: datetime) -> dict[str, int]:

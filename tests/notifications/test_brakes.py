@@ -39,8 +39,8 @@ def half_sent(size=400, *, purpose=Purpose.MARKETING):
     sending.submissions.give_back(others, send_after=message.send_after)
     batch.leased = [leased for leased in batch.leased if leased.id == one.pk]
     batch.prepared = [row for row in batch.prepared if row.submission_id == one.pk]
-    with sending.ThreadPoolExecutor(1) as threads:
-        sending._launch(threads, batch).settle(clock.now)
+    with sending.Desk() as desk, sending.ThreadPoolExecutor(1) as threads:
+        sending._launch(threads, desk, batch).settle(clock.now)
     return message
 
 

@@ -1,16 +1,19 @@
 """Calls that wait before they begin, and answers that come when nobody expected them any more."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from customers import clock
-from notifications.models import Delivery, ProviderAccount
+from notifications.models import Delivery, Message, ProviderAccount
 from notifications.providers.base import Answer, Outcome, Outgoing
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
-from notifications.services import authorizing, first_calls, resending, sending, settling
+from notifications.services import authorizing, clearance, first_calls, resending, sending, settling
+from notifications.services.authorizing import Authorized
 from notifications.services.progress import progress
+from notifications.services.submissions import Leased
 from tests.notifications.providers.scripted_server import ScriptedServer, http
 from tests.notifications.test_caps import move_clock
 from tests.notifications.test_lifecycle import drain, planned
@@ -27,7 +30,8 @@ def test_the_calls_that_waited_for_the_first_one_are_made_side_by_side():
     server = ScriptedServer(answer_slowly)
     provider = GenericHttp(GatewaySettings(server.url, private_hosts={server.host}))
     begun = time.monotonic()
-    with ThreadPoolExecutor(16) as threads:
+    with clearance.Desk() as desk, ThreadPoolExecutor(16) as threads:
+        allowed = clearance.Clearance(desk, Message(), Leased(1, 1, uuid.uuid4(), 1), Authorized(clock.now()))
         for place in range(16):
             threads.submit(
                 first_calls.send,
@@ -35,7 +39,7 @@ def test_the_calls_that_waited_for_the_first_one_are_made_side_by_side():
                 [Outgoing(f"r-{place}", "13800000000", "text")],
                 call_reference=f"call-{place}",
                 registered=None,
-                begin_before=begun + 60,
+                clearance=allowed,
             )
 
     assert len(server.requests) == 16
@@ -45,9 +49,10 @@ def test_the_calls_that_waited_for_the_first_one_are_made_side_by_side():
 def test_a_machine_that_wakes_up_makes_no_call_that_was_allowed_long_ago(account, gateway, noon, monkeypatch):
     message = planned(100)
     (batch,) = sending._next_batches("bulk", clock.now())
-    monkeypatch.setattr(first_calls, "BEGIN_WITHIN", 0.0)
-    with ThreadPoolExecutor(1) as threads:
-        flight = sending._launch(threads, batch)
+    monkeypatch.setattr(first_calls, "STALE_AFTER", 0.0)
+    monkeypatch.setattr(clearance, "BEGIN_WITHIN", 0.0)
+    with clearance.Desk() as desk, ThreadPoolExecutor(1) as threads:
+        flight = sending._launch(threads, desk, batch)
     move_clock(minutes=2)
     settling.recover_lost(now=clock.now())
     as_lost = progress([message.pk], now=clock.now()).cost
@@ -96,3 +101,17 @@ def test_an_account_is_paused_also_by_a_refusal_without_words(account, gateway, 
 
     assert ProviderAccount.objects.get().paused_for == "unknown code E77"
     assert states() == {"queued": 10}
+
+
+def test_a_call_that_goes_wrong_in_our_own_code_costs_the_others_nothing(account, gateway, noon):
+    planned(300)
+    (batch,) = sending._next_batches("bulk", clock.now())
+    with clearance.Desk() as desk, ThreadPoolExecutor(3) as threads:
+        flight = sending._launch(threads, desk, batch)
+    broken = Future()
+    broken.set_exception(KeyError("a bug of an adapter"))
+    flight.calls[1] = (*flight.calls[1][:2], broken)
+
+    flight.settle(clock.now)
+
+    assert states() == {"sent": 200, "ambiguous": 100}

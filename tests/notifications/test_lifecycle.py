@@ -169,8 +169,8 @@ def test_a_worker_that_dies_after_the_call_began_leaves_unknown_and_no_second_ca
 def test_a_frozen_worker_that_wakes_up_may_still_tell_the_answer(account, gateway, noon):
     message = planned(100)
     (batch,) = sending._next_batches("bulk", clock.now())
-    with sending.ThreadPoolExecutor(1) as threads:
-        flight = sending._launch(threads, batch)
+    with sending.Desk() as desk, sending.ThreadPoolExecutor(1) as threads:
+        flight = sending._launch(threads, desk, batch)
     move_clock(minutes=2)
     settling.recover_lost(now=clock.now())
 
@@ -342,8 +342,8 @@ def test_receipts_settle_what_was_sent_and_a_replay_changes_nothing(account, gat
 def test_a_receipt_may_come_before_the_answer_is_written_down(account, gateway, noon, client):
     planned(5)
     (batch,) = sending._next_batches("bulk", clock.now())
-    with sending.ThreadPoolExecutor(1) as threads:
-        flight = sending._launch(threads, batch)
+    with sending.Desk() as desk, sending.ThreadPoolExecutor(1) as threads:
+        flight = sending._launch(threads, desk, batch)
     post(client, account, report_all("delivered"))
 
     early = apply_receipts()

@@ -277,7 +277,7 @@ def test_a_hundred_bad_numbers_do_not_make_hundreds_of_calls(aliyun, shop):
 
     answers = shop.send(personal(100), call_reference="call-1", registered=GREETING)
 
-    assert set(outcomes(answers)) == {"refused_number", "refused_later"}
+    assert set(outcomes(answers)) == {"refused_number", "withheld"}
     assert sum(aliyun.calls.values()) <= 40
 
 

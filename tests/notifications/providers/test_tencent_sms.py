@@ -334,8 +334,8 @@ def test_when_the_time_of_a_batch_is_over_the_rest_waits(tencent):
 
     answers = send(provider, batch)
 
-    assert outcomes(answers) == [Outcome.TAKEN] * 3 + [Outcome.REFUSED_LATER] * 7
-    assert {(answer.code, answer.is_for_all) for answer in answers[3:]} == {("batch_out_of_time", True)}
+    assert outcomes(answers) == [Outcome.TAKEN] * 3 + [Outcome.WITHHELD] * 7
+    assert {(answer.code, answer.part) for answer in answers[3:]} == {("out_of_time", 0)}
     assert len(tencent.ledger()) == 3
 
 
