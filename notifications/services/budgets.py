@@ -56,12 +56,25 @@ def reserve(cursor: Cursor, account: ProviderAccount, rows: Iterable[Prepared], 
 
 def give_back(cursor: Cursor, account: ProviderAccount, rows: Iterable[Prepared], *, called_at: datetime) -> None:
     """Take back what was reserved for messages that the provider definitely did not take."""
-    if account.daily_budget is None:
-        return
+    if account.daily_budget is not None:
+        release_cost(cursor, account.pk, _cost(rows, account), called_at=called_at)
+
+
+def release_cost(cursor: Cursor, account_id: int, cost: Decimal, *, called_at: datetime) -> None:
+    """Take an amount back from the day on which it was reserved, if that day still counts."""
     cursor.execute(
         "UPDATE notifications_accountgauge SET spent = greatest(0, spent - %s::numeric), exhausted_on = NULL"
         " WHERE account_id = %s AND spent_on = %s::date",
-        [_cost(rows, account), account.pk, clock.shop_date(called_at)],
+        [cost, account_id, clock.shop_date(called_at)],
+    )
+
+
+def note_cost(cursor: Cursor, account_id: int, cost: Decimal, *, called_at: datetime) -> None:
+    """Add what turned out to be spent after all to its day, even beyond the budget."""
+    cursor.execute(
+        "UPDATE notifications_accountgauge SET spent = spent + %s::numeric"
+        " WHERE account_id = %s AND spent_on = %s::date",
+        [cost, account_id, clock.shop_date(called_at)],
     )
 
 

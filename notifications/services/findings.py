@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import connection, transaction
 from psycopg.types.json import Jsonb
@@ -12,7 +13,7 @@ from customers.choices import Purpose
 from notifications import caps
 from notifications.models import Message
 from notifications.providers.base import Answer
-from notifications.services import deliveries
+from notifications.services import budgets, deliveries
 
 # After a call: when what is unknown, and what was taken without a receipt, is first asked for.
 DOUBTFUL_AFTER = timedelta(minutes=2)
@@ -55,9 +56,11 @@ class _Call:
 
     id: int
     message_id: int
+    account_id: int
     called_at: datetime
     finding: Finding
     not_taken: list[int] = field(default_factory=list)
+    cost: Decimal = Decimal(0)
 
 
 def write(found: Sequence[Finding], *, now: datetime) -> Counter:
@@ -90,7 +93,7 @@ def _lock(cursor, found: Sequence[Finding]) -> list[_Call]:
         [list(findings)],
     )
     cursor.execute(
-        "SELECT id, message_id, called_at FROM notifications_submission"
+        "SELECT id, message_id, account_id, called_at FROM notifications_submission"
         " WHERE id = ANY(%s) AND ask_at IS NOT NULL ORDER BY id FOR UPDATE",
         [list(findings)],
     )
@@ -121,12 +124,16 @@ def _write_taken(cursor, calls: Sequence[_Call], total: Counter, now: datetime) 
             reason = CASE WHEN told.delivered IS FALSE THEN coalesce(nullif(told.code, ''), 'undelivered') ELSE '' END,
             provider_id = coalesce(nullif(told.provider_id, ''), d.provider_id),
             sent_at = coalesce(d.sent_at, told.called_at),
-            finished_at = CASE WHEN told.delivered IS NOT NULL THEN %s::timestamptz END
+            -- A failure without a moment is as old as its call, so that a carrier's own report still counts.
+            finished_at = CASE WHEN told.delivered THEN %s::timestamptz WHEN NOT told.delivered THEN told.called_at END
         FROM jsonb_to_recordset(%s) AS told(
             id bigint, submission_id bigint, called_at timestamptz, delivered boolean, code text, provider_id text
         )
         WHERE d.id = told.id AND d.submission_id = told.submission_id
-            AND (d.status = 'unknown' OR d.status = 'sent' AND told.delivered IS NOT NULL)
+            AND (
+                d.status = 'unknown' OR d.status = 'sent' AND told.delivered IS NOT NULL
+                OR d.status = 'undelivered' AND told.delivered
+            )
         RETURNING d.status
         """,
         [now, Jsonb(told)],
@@ -157,13 +164,28 @@ def _write_missed_again(cursor, calls: Sequence[_Call], total: Counter, now: dat
     messages = Message.objects.in_bulk({call.message_id for call in sure})
     for call in sure:
         message = messages[call.message_id]
+        call.cost = _cost(cursor, call)
         again = _queue_again(cursor, call) if _may_go_again(message, now) else []
         failed = _fail(cursor, call, now)
         total.update(queued_again=len(again), not_taken=len(failed))
         call.not_taken = again + failed
+        call.cost -= _cost(cursor, call)
         if again:
             deliveries.resubmit(cursor, message, again, send_after=now)
     _give_slots_back(cursor, [(call, messages[call.message_id]) for call in sure if call.not_taken])
+    # Budgets after slots, as in the last check: whoever holds one of both waits for nobody who holds the other.
+    for call in sorted(sure, key=lambda call: call.account_id):
+        if call.cost:
+            budgets.release_cost(cursor, call.account_id, call.cost, called_at=call.called_at)
+
+
+def _cost(cursor, call: _Call) -> Decimal:
+    """What the deliveries cost that were not found again."""
+    cursor.execute(
+        "SELECT coalesce(sum(cost), 0) FROM notifications_delivery WHERE id = ANY(%s) AND submission_id = %s",
+        [call.finding.missed_again, call.id],
+    )
+    return cursor.fetchone()[0]
 
 
 def _may_go_again(message: Message, now: datetime) -> bool:

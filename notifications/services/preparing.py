@@ -27,6 +27,11 @@ class Prepared:
     parameters: dict[str, str] | None = None
 
 
+# SQL: the deliveries that are rendered, by the ids of their submissions or their own.
+CARRIED = "d.submission_id = ANY(%s::bigint[]) AND d.status = 'queued'"
+NAMED = "d.id = ANY(%s::bigint[])"
+
+
 class Unrenderable(Exception):
     """The text of the message is none that may be rendered: it was written past the admin, or under older rules."""
 
@@ -41,20 +46,28 @@ def prepare(
     Unrenderable where the text itself is refused, by the grammar or by the sandbox behind it.
     """
     try:
-        return _rendered(message, submission_ids, registered)
+        return _rendered(message, CARRIED, submission_ids, registered)
     except (rendering.Refused, TemplateError) as trouble:
         raise Unrenderable(str(trouble)) from trouble
 
 
+def once_more(message: Message, delivery_ids: Sequence[int]) -> list[Prepared]:
+    """What deliveries said that were handed over long ago, as far as it can still be told."""
+    try:
+        return _rendered(message, NAMED, delivery_ids, None)[0]
+    except (rendering.Refused, TemplateError):
+        return []
+
+
 def _rendered(
-    message: Message, submission_ids: Sequence[int], registered: RegisteredText | None
+    message: Message, condition: str, ids: Sequence[int], registered: RegisteredText | None
 ) -> tuple[list[Prepared], dict[int, str]]:
     template = rendering.parse(message.body)
     compose = template.compose
     variables = sorted(template.variables)
     prepared: list[Prepared] = []
     unsendable: dict[int, str] = {}
-    for row in _load(message, submission_ids, variables):
+    for row in _load(message, condition, ids, variables):
         delivery_id, submission_id, customer_id, address, subject, frozen, *found = row
         values = json.loads(frozen) if frozen else personal.cleaned(dict(zip(variables, found, strict=True)), message)
         try:
@@ -93,7 +106,7 @@ def _rendered(
     return prepared, unsendable
 
 
-def _load(message: Message, submission_ids: Sequence[int], variables: Sequence[str]) -> list[tuple]:
+def _load(message: Message, condition: str, ids: Sequence[int], variables: Sequence[str]) -> list[tuple]:
     subject = caps.ADDRESS_SUBJECT.format(channel="%s::text", address="d.address")
     with hot.cursor() as cursor:
         cursor.execute(
@@ -104,9 +117,9 @@ def _load(message: Message, submission_ids: Sequence[int], variables: Sequence[s
             LEFT JOIN customers_customer c ON c.id = d.customer_id
             {personal.JOINS}
             CROSS JOIN LATERAL (SELECT d.address) AS a
-            WHERE d.submission_id = ANY(%s::bigint[]) AND d.status = 'queued'
+            WHERE {condition}
             ORDER BY d.id
             """,
-            [str(message.channel), hot.integers(submission_ids)],
+            [str(message.channel), hot.integers(ids)],
         )
         return cursor.fetchall()

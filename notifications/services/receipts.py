@@ -12,7 +12,7 @@ from customers.crash_points import reach
 from customers.msgid import _
 from notifications.choices import CallbackKind
 from notifications.models import Delivery, ProviderAccount
-from notifications.services import callbacks, write_back
+from notifications.services import callbacks, revivals, write_back
 from notifications.services.callbacks import Contents
 
 # How long a receipt waits for the answer of the very call it speaks of to be written down.
@@ -27,7 +27,8 @@ _REFERENCE = re.compile(r"([0-9a-f]{32})(?:-([0-9]{1,18}))?")
 # reports are joined: PostgreSQL expects a hundred of them and would compare five thousand with each other.
 #
 # Of several reports about one delivery the best counts, and of several failures the latest: so the order
-# in which they come makes no difference. Never down: who got it, got it.
+# in which they come makes no difference. Never down: who got it, got it. A failure without a moment is as old
+# as its call, the earliest at which it can be true; of two of the same moment the greater code stands.
 APPLY = """
 WITH by_message AS (
     SELECT told.callback, told.is_delivered, told.code, told.at, d.id, d.status, d.reason, s.status AS call,
@@ -63,22 +64,22 @@ WITH by_message AS (
 ), meant AS MATERIALIZED (
     -- Sorted, because every worker locks in one order.
     -- A carrier knows better than the provider's search, which twice did not find a message.
-    SELECT DISTINCT ON (id) * FROM matched
+    SELECT DISTINCT ON (id) *, coalesce(at, called_at) AS counts_from FROM matched
     WHERE status IN ('sent', 'unknown', 'undelivered') OR status = 'failed' AND reason = 'not_taken'
-    ORDER BY id, is_delivered DESC, at DESC NULLS LAST, code DESC
+    ORDER BY id, is_delivered DESC, coalesce(at, called_at) DESC, code DESC
 ), moved AS (
     UPDATE notifications_delivery d SET
         status = CASE WHEN meant.is_delivered THEN 'delivered' ELSE 'undelivered' END,
         reason = CASE WHEN meant.is_delivered THEN '' ELSE meant.code END,
         sent_at = coalesce(d.sent_at, meant.called_at),
-        finished_at = coalesce(meant.at, %(now)s)
+        finished_at = CASE WHEN meant.is_delivered THEN coalesce(meant.at, %(now)s) ELSE meant.counts_from END
     FROM meant WHERE d.id = meant.id AND (
         d.status IN ('sent', 'unknown') OR d.status = 'failed' AND d.reason = 'not_taken'
         OR d.status = 'undelivered' AND (
-            meant.is_delivered OR (d.finished_at, d.reason) < (meant.at, meant.code)
+            meant.is_delivered OR (d.finished_at, d.reason) < (meant.counts_from, meant.code)
         )
     )
-    RETURNING d.address, d.status, d.reason
+    RETURNING d.id, d.address, d.status, d.reason, meant.status AS status_before
 )
 SELECT
     (SELECT count(*) FROM moved WHERE status = 'delivered'),
@@ -87,7 +88,8 @@ SELECT
     (SELECT json_agg(json_build_array(callback, reports, early)) FROM (
         SELECT callback, count(*) AS reports, count(*) FILTER (WHERE status = 'queued' AND call = 'called') AS early
         FROM matched GROUP BY callback
-    ) AS callbacks)
+    ) AS callbacks),
+    (SELECT json_agg(id) FROM moved WHERE status_before = 'failed')
 """
 
 
@@ -100,24 +102,30 @@ def apply(*, now: datetime) -> Counter:
     nothing. One that is here before the answer to its own call is looked at again.
     """
     total: Counter = Counter()
+    revived: list[int] = []
     with transaction.atomic(), connection.cursor() as cursor:
         waiting = callbacks.take(CallbackKind.RECEIPTS, now=now)
         accounts = ProviderAccount.objects.in_bulk({contents.callback.account_id for contents in waiting})
         for account in accounts.values():
             theirs = [contents for contents in waiting if contents.callback.account_id == account.pk]
-            total += _apply(cursor, account, theirs, now)
+            total += _apply(cursor, account, theirs, now, revived)
+        if revived:
+            revivals.count_again(cursor, revived)
         reach("before_receipts_commit")
     return total
 
 
-def _apply(cursor, account: ProviderAccount, waiting: Sequence[Contents], now: datetime) -> Counter:
-    """Apply the receipts of one account in one statement."""
+def _apply(
+    cursor, account: ProviderAccount, waiting: Sequence[Contents], now: datetime, revived: list[int]
+) -> Counter:
+    """Apply the receipts of one account in one statement; adds to `revived` what had been given up."""
     codes = write_back.codes_of(account)
     cursor.execute(
         APPLY,
         _told(waiting, now) | {"account": account.pk, "channel": account.channel, "closing": list(codes), "now": now},
     )
-    delivered, undelivered, closed, counted = cursor.fetchone()
+    delivered, undelivered, closed, counted, given_up = cursor.fetchone()
+    revived += given_up or []
     matches = {callback: (matched, early) for callback, matched, early in counted or []}
     total: Counter = Counter()
     understood, too_early = [], []

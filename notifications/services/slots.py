@@ -117,6 +117,21 @@ def take(
     )
 
 
+def count_again(cursor: Cursor, counted: Sequence[tuple[int, int]]) -> None:
+    """Count messages at the moments of their calls, given as pairs of a subject and what caps.pack() made of it."""
+    cursor.execute(
+        """
+        INSERT INTO notifications_recentsends AS known (subject, sends)
+        SELECT subject, array_agg(packed ORDER BY packed)
+        FROM unnest(%s::bigint[], %s::bigint[]) AS counted(subject, packed) GROUP BY subject ORDER BY subject
+        ON CONFLICT (subject) DO UPDATE SET sends = ARRAY(
+            SELECT e FROM unnest(known.sends || excluded.sends) AS e ORDER BY e
+        )
+        """,
+        [hot.integers(subject for subject, _ in counted), hot.integers(packed for _, packed in counted)],
+    )
+
+
 def give_back(cursor, message: Message, rows: Sequence[Prepared], *, called_at: datetime) -> None:
     """Take back what was counted for rows that the provider definitely did not take."""
     packed = caps.pack(called_at, channel=message.channel, purpose=message.purpose)
