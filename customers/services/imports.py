@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from customers import clock
 from customers.choices import CONSENT_PURPOSES, Channel, ImportKind, ImportStatus
 from customers.models import ImportedRow, SpreadsheetImport
-from customers.services import import_columns, import_options, import_preview, import_run
+from customers.services import import_columns, import_options, import_preview, import_run, order_import
 from customers.spreadsheets import reader
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ LONGEST_DECLARATION = 2000
 # Among the options: somebody said what the rows are, and reading the file does not decide it.
 KIND_IS_CHOSEN = "is_kind_chosen"
 # Where orders cannot come in yet, an order export is a list of customers.
-ORDERS_COME_IN = False
+ORDERS_COME_IN = True
 
 
 class CannotImport(Exception):
@@ -89,14 +89,20 @@ def read(imported: SpreadsheetImport, *, now: datetime) -> None:
     path = path_of(imported)
     try:
         kind = _kind(imported, path)
-        analysis = import_preview.analyze(
-            path,
-            imported.file_name,
-            now=now,
-            columns=import_columns.from_json(imported.mapping) or None,
-            chosen=imported.options,
-            evidence=import_run.evidence_of(imported),
-        )
+        columns = import_columns.from_json(imported.mapping) or None
+        if kind == ImportKind.ORDERS:
+            analysis = order_import.analyze(
+                path, imported.file_name, now=now, columns=columns, chosen=imported.options
+            )
+        else:
+            analysis = import_preview.analyze(
+                path,
+                imported.file_name,
+                now=now,
+                columns=columns,
+                chosen=imported.options,
+                evidence=import_run.evidence_of(imported),
+            )
     except reader.Unreadable as refusal:
         SpreadsheetImport.objects.filter(pk=imported.pk).refuse([(refusal.message, refusal.values)], now)
         _delete_file(imported)
@@ -216,6 +222,11 @@ def declare(
         "by": by.pk,
         "by_name": by.get_full_name() or by.get_username(),
     }
+
+
+def may_decide(imported: SpreadsheetImport, person: AbstractBaseUser) -> bool:
+    """Whether a person may change, start or discard an upload: who uploaded it, or a superuser."""
+    return person.is_superuser or (imported.created_by_id is not None and imported.created_by_id == person.pk)
 
 
 def start(imported: SpreadsheetImport) -> None:

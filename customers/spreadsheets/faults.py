@@ -88,6 +88,14 @@ SENTENCES: dict[str, str] = {
         "This is an order export of Taobao or Tmall without phone numbers of buyers; "
         "import it as orders, and your member list as customers."
     ),
+    "no_order_column": _(
+        "No column with order numbers was found among: %(headers)s. "
+        "Name the column “Order number” or choose it yourself."
+    ),
+    "no_orders": _(
+        "None of the %(rows)s rows holds an order number that can be used; "
+        "format the column as text in the original file and export it again."
+    ),
     "pinduoduo_orders": _(
         "This is an order export of Pinduoduo, which holds no phone numbers of buyers; "
         "import your member list instead."
