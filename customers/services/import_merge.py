@@ -6,22 +6,22 @@ from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
-from customers.services import file_consent
+from customers.services import file_consent, import_history
 
 # Two files that hold the same new customer must not both create it.
 ONE_FILE_AT_A_TIME = 0x496D706F7274
 
 NEW_TIERS = """
-INSERT INTO customers_tier (name, rank)
-SELECT DISTINCT planned.tier, 0 FROM planned_row planned
+INSERT INTO customers_tier (name, rank, brought_by_id)
+SELECT DISTINCT planned.tier, 0, %(import)s::bigint FROM planned_row planned
 WHERE planned.tier <> '' AND planned.outcome IN ('created', 'matched')
   AND NOT EXISTS (SELECT FROM customers_tier known WHERE known.name = planned.tier)
 ON CONFLICT (name) DO NOTHING
 """
 
 NEW_TAGS = """
-INSERT INTO customers_tag (name)
-SELECT DISTINCT given.name
+INSERT INTO customers_tag (name, brought_by_id)
+SELECT DISTINCT given.name, %(import)s::bigint
 FROM (SELECT DISTINCT tags FROM planned_row WHERE tags <> '{}' AND outcome IN ('created', 'matched')) planned
 CROSS JOIN LATERAL unnest(planned.tags) AS given (name)
 WHERE NOT EXISTS (SELECT FROM customers_tag known WHERE known.name = given.name)
@@ -175,7 +175,9 @@ def write(cursor: CursorWrapper, file: File, *, now: datetime) -> None:
     file_consent.close_or_pass_gate(cursor)
     # Before the merge: afterwards each new address would be found, and lead to a customer who has answered nothing.
     file_consent.wish(cursor, file.evidence)
+    import_history.remember(cursor)
     cursor.execute(MERGE, values)
+    import_history.capture(cursor, file.import_id, now=now)
     file_consent.take(cursor, file.evidence, now=now)
     cursor.execute(f"{KEEP_ROWS};{TAKE}", values)
 

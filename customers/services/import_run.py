@@ -76,13 +76,12 @@ def run(import_id: int, *, path: Path, clock: Clock, observe: Callable[[Row], No
         return {}
     except reader.Unreadable as refusal:
         leased.fail([(refusal.message, refusal.values), *([(GO_ON, {})] if leased.get().rows_done else [])], clock())
-        path.unlink(missing_ok=True)
         return {}
     except BaseException:
         # The next worker need not wait for the end of the lease.
         leased.update(lease_until=clock())
         raise
-    return _finish(imported, leased, path, clock())
+    return _finish(imported, leased, clock())
 
 
 def columns(imported: SpreadsheetImport) -> list[Column]:
@@ -185,13 +184,11 @@ def _record_progress(import_id: int, token: UUID, count: int, counts: Counter[st
     )
 
 
-def _finish(imported: SpreadsheetImport, leased, path: Path, now: datetime) -> dict[str, int]:
+def _finish(imported: SpreadsheetImport, leased, now: datetime) -> dict[str, int]:
     if not leased.finish(now):
         return {}
     options = import_options.remembered(imported.options, imported.kind)
     import_columns.remember(imported.layout_key, columns(imported), now=now, options=options)
-    path.unlink(missing_ok=True)
-    SpreadsheetImport.objects.filter(pk=imported.pk).update(stored_name="")
     imported.refresh_from_db()
     if imported.counts.get("created", 0) >= MANY:
         with transaction.atomic(), connection.cursor() as cursor:

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from customers import clock
 from customers.choices import CONSENT_PURPOSES, Channel, ImportKind, ImportStatus
-from customers.models import ImportedRow, SpreadsheetImport
-from customers.services import import_columns, import_options, import_preview, import_run, order_import
+from customers.models import ImportedChange, ImportedRow, SpreadsheetImport, UndoFinding
+from customers.services import import_columns, import_options, import_preview, import_run, import_undo, order_import
 from customers.spreadsheets import reader
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 READ_AT_ONCE_BYTES = 1_500_000
 # An upload holds people's data: what nobody imported within the hour is deleted.
 ABANDONED_AFTER = timedelta(hours=1)
-# So long staff may look up what became of a row; the customers themselves stay.
-ROWS_KEPT_FOR = timedelta(days=30)
 DECLARABLE_CHANNELS = (Channel.SMS, Channel.EMAIL)
 LONGEST_DECLARATION = 2000
 # Among the options: somebody said what the rows are, and reading the file does not decide it.
@@ -269,24 +267,38 @@ def earlier_imports(imported: SpreadsheetImport):
 
 
 def purge(now: datetime) -> dict[str, int]:
-    """Delete files that nobody needs any more, and blank the personal columns of old results."""
+    """
+    Delete files that nobody needs any more, and blank the personal columns of old results.
+
+    A file that nobody confirmed goes after an hour; a confirmed one stays as long as its import can be undone, and
+    goes with what the import changed.
+    """
     abandoned = list(SpreadsheetImport.objects.abandoned(now - ABANDONED_AFTER))
     for imported in abandoned:
         SpreadsheetImport.objects.filter(pk=imported.pk).discard(now)
         _delete_file(imported)
-    blanked = 0
-    old = SpreadsheetImport.objects.filter(blanked_at=None, finished_at__lt=now - ROWS_KEPT_FOR)
-    for import_id in old.values_list("pk", flat=True):
-        with transaction.atomic():
-            SpreadsheetImport.objects.filter(pk=import_id).update(blanked_at=now, preview={})
-            rows = ImportedRow.objects.filter(spreadsheet_import=import_id)
-            blanked += rows.update(name="", phone="", email="", external_id="", problems=[])
-    return {"files": len(abandoned) + _delete_strays(now), "rows": blanked}
+    expired = list(SpreadsheetImport.objects.expired(now - import_undo.UNDOABLE_FOR))
+    blanked = sum(_blank(imported, now=now) for imported in expired)
+    return {"files": len(abandoned) + len(expired) + _delete_strays(now), "rows": blanked}
 
 
 def path_of(imported: SpreadsheetImport) -> Path:
     """Where the file lies; the name was made here, and a name with a path in it never leaves the directory."""
     return _place(Path(imported.stored_name or "missing").name)
+
+
+def _blank(imported: SpreadsheetImport, *, now: datetime) -> int:
+    """Forget what an old import knows of people; returns how many rows, 0 where an undo has begun meanwhile."""
+    with transaction.atomic():
+        still = SpreadsheetImport.objects.expired(now - import_undo.UNDOABLE_FOR).filter(pk=imported.pk)
+        if not still.update(blanked_at=now, preview={}):
+            return 0
+        ImportedChange.objects.filter(spreadsheet_import=imported).delete()
+        UndoFinding.objects.filter(spreadsheet_import=imported).update(ours="", before="", present="")
+        rows = ImportedRow.objects.filter(spreadsheet_import=imported)
+        blanked = rows.update(name="", phone="", email="", external_id="", problems=[])
+    _delete_file(imported)
+    return blanked
 
 
 def _place(stored_name: str) -> Path:

@@ -445,7 +445,7 @@ def test_starting_twice_is_refused_with_a_sentence(db):
         imports.start(SpreadsheetImport.objects.get(pk=file.pk))
 
 
-def test_the_uploaded_file_is_for_its_owner_alone_and_gone_after_the_import(db, uploads):
+def test_the_uploaded_file_is_for_its_owner_alone_and_kept_for_thirty_days(db, uploads):
     file = uploaded(table(LI_NA), name="../../etc/客户.csv")
     stored = imports.path_of(file)
     assert stored.parent == uploads
@@ -455,10 +455,16 @@ def test_the_uploaded_file_is_for_its_owner_alone_and_gone_after_the_import(db, 
     imports.start(file)
     imports.run(file.pk, now=clock.now)
 
+    imports.purge(clock.now() + timedelta(days=29))
+    assert stored.exists()
+    imports.purge(clock.now() + timedelta(days=31))
     assert not stored.exists()
+    file.refresh_from_db()
+    assert file.stored_name == ""
 
 
 def test_an_abandoned_upload_is_deleted_after_an_hour(db):
+    """S28: nobody confirmed the preview."""
     file = uploaded(table(LI_NA))
     stored = imports.path_of(file)
     now = clock.now()

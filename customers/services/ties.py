@@ -1,0 +1,84 @@
+"""
+What makes a customer whom an import created stay when the import is undone.
+
+The apps above add what they know at start; a lower app cannot ask them. Each tie is a condition in
+SQL about `customer`, a row of customers_customer, the first of those that hold being the one told.
+"""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Tie:
+    """One reason to stay: its code, a sentence for staff, and the condition."""
+
+    code: str
+    sentence: Promise
+    condition: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """A use of a tag or a tier that keeps it: a condition in SQL about `word`, a row of `table`."""
+
+    table: str
+    condition: str
+
+
+_TIES = [
+    Tie("erased", _("Was erased at their own request"), "customer.erased_at IS NOT NULL"),
+    Tie("ordered", _("Has ordered"), "EXISTS (SELECT FROM customers_order tie WHERE tie.customer_id = customer.id)"),
+    Tie(
+        "account",
+        _("Has an account at a platform"),
+        "EXISTS (SELECT FROM customers_customeraccount tie WHERE tie.customer_id = customer.id)",
+    ),
+    Tie(
+        "answered",
+        _("Agreed or opted out later"),
+        """EXISTS (
+            SELECT FROM customers_consentchange tie WHERE tie.customer_id = customer.id
+            AND (tie.spreadsheet_import_id IS NULL OR tie.spreadsheet_import_id <> ALL(%(undone)s))
+        )""",
+    ),
+    Tie(
+        "imported",
+        _("Is in a later import"),
+        """EXISTS (
+            SELECT FROM customers_importedrow tie
+            WHERE tie.spreadsheet_import_id = ANY(%(others)s) AND tie.customer_id = customer.id
+        )""",
+    ),
+    Tie("edited", _("Was changed by hand"), "customer.updated_at <> customer.created_at"),
+]
+_USES = [
+    Use("customers_tag", "EXISTS (SELECT FROM customers_customertag used WHERE used.tag_id = word.id)"),
+    Use("customers_tier", "EXISTS (SELECT FROM customers_customer used WHERE used.tier_id = word.id)"),
+]
+
+
+def register(*added: Tie | Use) -> None:
+    """Add what another app knows; called once, when it starts."""
+    for one in added:
+        known = _USES if isinstance(one, Use) else _TIES
+        if one not in known:
+            known.insert(0, one)
+
+
+def all_ties() -> list[Tie]:
+    """Every reason to stay, the strongest first."""
+    return list(_TIES)
+
+
+def why() -> str:
+    """SQL for the code of the first tie that holds `customer`, or an empty text."""
+    cases = " ".join(f"WHEN {tie.condition} THEN '{tie.code}'" for tie in _TIES)
+    return f"CASE {cases} ELSE '' END"
+
+
+def is_used(table: str) -> str:
+    """SQL for whether `word`, a row of this table of tags or tiers, is used by anything."""
+    return " OR ".join(use.condition for use in _USES if use.table == table)
