@@ -13,9 +13,17 @@ from django.db import connection, transaction
 
 from customers import clock
 from customers.choices import ImportKind
-from customers.services import file_consent, import_columns, import_layouts, import_merge, import_options, import_plan
+from customers.services import (
+    file_consent,
+    import_columns,
+    import_layouts,
+    import_merge,
+    import_options,
+    import_plan,
+    marking,
+)
 from customers.services.file_consent import FileEvidence
-from customers.spreadsheets import layouts, reader, rows
+from customers.spreadsheets import layouts, marker, reader, rows
 from customers.spreadsheets.layout_words import NOTICES
 from customers.spreadsheets.layouts import Column, Layout
 from customers.spreadsheets.options import Options
@@ -52,13 +60,16 @@ class Analysis:
     answers: list[dict] = field(default_factory=list)
     hidden: int = 0
     unclear_days: list[str] = field(default_factory=list)
+    # Of a marked file that came back: its number, rows that were to be mended, and those that are right now.
+    marked_as: str = ""
+    mended: Counter[str] = field(default_factory=Counter)
 
     def to_json(self) -> dict:
         """The analysis as an import keeps it, without what stands in columns of its own."""
         kept = {"counts": self.counts, "rows": self.rows, "compared": self.compared, "first": self.first}
         kept |= {"refused": self.refused, "refused_rows": self.refused_rows, "blocked": self.blocked}
         kept |= {"layout": self.layout, "answers": self.answers, "hidden": self.hidden}
-        kept |= {"unclear_days": self.unclear_days}
+        kept |= {"unclear_days": self.unclear_days, "mended": self.mended}
         return json.loads(json.dumps(kept, default=str))
 
 
@@ -129,6 +140,7 @@ def begin(
     remembered = import_columns.remembered_options(sheet)
     options = import_options.settle(chosen, layout=layout, remembered=remembered, kind=kind)
     analysis = Analysis(sheet.layout_key, columns, options=options)
+    analysis.marked_as = sheet.marker.reference if sheet.marker else ""
     if layout:
         analysis.layout = {name: getattr(layout, name) for name in ("key", "label", "kind", "is_bundled", "advice")}
         if layout.notice and (kind == ImportKind.CUSTOMERS or layout.notice != NOTICES["orders"]):
@@ -145,7 +157,7 @@ def _count(
     """Compare the first rows with the customers, and read the others for what is wrong with them."""
     with transaction.atomic(), connection.cursor() as cursor:
         import_plan.prepare(cursor)
-        seen = _notice(analysis, interpretation, observe)
+        seen = _note_mended(analysis, interpretation.sheet, _notice(analysis, interpretation, observe))
         compared = islice(seen, COMPARED_ROWS)
         import_plan.empty(cursor)
         while (batch := import_plan.batch(islice(compared, ROWS_AT_ONCE))).read:
@@ -156,6 +168,16 @@ def _count(
         import_plan.plan(cursor, repeats=True)
         file_consent.wish(cursor, evidence)
         analysis.counts = import_merge.counts(cursor)
+
+
+def _note_mended(analysis: Analysis, sheet: reader.Sheet, passing: Iterator[Row]) -> Iterator[Row]:
+    """Count, in a marked file that came back, the rows that were to be mended and those that are right now."""
+    remarks = marking.Remarks(analysis.columns)
+    for row in passing:
+        if sheet.remark and marker.is_to_mend(sheet.remark):
+            analysis.mended["rows"] += 1
+            analysis.mended["right"] += not remarks.is_to_mend(row)
+        yield row
 
 
 def _notice(

@@ -17,7 +17,15 @@ from django.utils.translation import gettext_lazy as _
 from customers import clock
 from customers.choices import CONSENT_PURPOSES, Channel, ImportKind, ImportStatus
 from customers.models import ImportedChange, ImportedRow, SpreadsheetImport, UndoFinding
-from customers.services import import_columns, import_options, import_preview, import_run, import_undo, order_import
+from customers.services import (
+    import_columns,
+    import_options,
+    import_preview,
+    import_run,
+    import_undo,
+    mended_copies,
+    order_import,
+)
 from customers.spreadsheets import reader
 
 logger = logging.getLogger(__name__)
@@ -105,6 +113,8 @@ def read(imported: SpreadsheetImport, *, now: datetime) -> None:
         SpreadsheetImport.objects.filter(pk=imported.pk).refuse([(refusal.message, refusal.values)], now)
         _delete_file(imported)
     else:
+        if mended_copies.adopt(imported, reference=analysis.marked_as, columns=analysis.columns):
+            return read(imported, now=now)
         SpreadsheetImport.objects.filter(pk=imported.pk, status=ImportStatus.UPLOADED).update(
             kind=kind,
             layout_key=analysis.layout_key,

@@ -1,0 +1,234 @@
+"""The shop's own file back with words on what to do: asked for, written, kept as long as the file, and deleted."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils.translation import gettext, gettext_noop, override
+from django.utils.translation import gettext_lazy as _
+
+from customers import clock as shop_clock
+from customers.choices import ExportStatus, ImportKind, ImportStatus
+from customers.models import MarkedFile, SpreadsheetImport
+from customers.services import imports, marking
+from customers.spreadsheets import marked, plain_workbook, reader, rows
+
+LEASE = timedelta(minutes=2)
+# A file that stopped three workers would stop the fourth.
+ATTEMPTS = 3
+RESULT = "result"
+CARRIED_OUT = (ImportStatus.DONE, ImportStatus.FAILED, ImportStatus.UNDOING, ImportStatus.UNDONE)
+KEPT_EXTENSIONS = ("csv", "txt", "tsv")
+CONTENT_TYPES = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xlsm": "application/vnd.ms-excel.sheet.macroEnabled.12",
+    "tsv": "text/tab-separated-values",
+}
+GIVEN_UP = gettext_noop("The marked file could not be written; ask whoever runs the server to look at the workers.")
+TOO_MANY_ROWS = gettext_noop(
+    "Excel opens at most 1,048,576 rows; download the file in its own format, or only the rows to mend."
+)
+
+Clock = Callable[[], datetime]
+
+
+class CannotMarkFile(Exception):
+    """A marked file that cannot be had; the text is a sentence for staff."""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the file over."""
+
+
+def is_offered(imported: SpreadsheetImport) -> bool:
+    """Whether the file is still there, and has been read."""
+    is_read = imported.status in CARRIED_OUT or (imported.status == ImportStatus.UPLOADED and imported.preview)
+    return bool(is_read and imported.stored_name and imported.kind == ImportKind.CUSTOMERS)
+
+
+def ask(
+    imported: SpreadsheetImport,
+    *,
+    only_marked: bool,
+    as_workbook: bool,
+    language: str,
+    by: AbstractBaseUser | None,
+    now: datetime,
+) -> MarkedFile:
+    """
+    The marked copy of a file: the one that is there already, or a new one that has to be written.
+
+    Raises CannotMarkFile when the file itself is gone.
+    """
+    if not is_offered(imported) or not imports.path_of(imported).is_file():
+        raise CannotMarkFile(_("The file was deleted; upload it again to get it marked."))
+    wanted = {"basis": _basis(imported), "only_marked": only_marked, "as_workbook": as_workbook, "language": language}
+    kept = imported.marked_files.filter(**wanted, status__in=[*_UNDER_WAY, ExportStatus.DONE]).first()
+    if kept:
+        return kept
+    return MarkedFile.objects.create(spreadsheet_import=imported, **wanted, created_by=by, created_at=now)
+
+
+_UNDER_WAY = (ExportStatus.QUEUED, ExportStatus.RUNNING)
+
+
+def latest(imported: SpreadsheetImport, *, language: str) -> MarkedFile | None:
+    """The marked file that was asked for last, for the page of the import."""
+    found = imported.marked_files.filter(basis=_basis(imported), language=language)
+    return found.exclude(status=ExportStatus.EXPIRED).order_by("-id").first()
+
+
+def write(marked_id: int, *, clock: Clock) -> dict[str, int]:
+    """
+    Write a file that was asked for, and return how many rows are marked.
+
+    Returns {} where there is nothing to do: another worker is at it, or was faster. Raises what stopped it; the next
+    call writes it anew.
+    """
+    token, now = uuid4(), clock()
+    if not MarkedFile.objects.filter(pk=marked_id).lease(token, now=now, until=now + LEASE):
+        return {}
+    leased = MarkedFile.objects.filter(pk=marked_id).leased(token)
+    asked = leased.select_related("spreadsheet_import").get()
+    if asked.attempts > ATTEMPTS:
+        leased.fail([(GIVEN_UP, {})], clock())
+        return {}
+    stored_name = secrets.token_hex(16)
+    path = _folder() / stored_name
+    try:
+        with override(asked.language):
+            written = _write(asked, path, leased, clock)
+        is_ours = leased.finish(now=clock(), stored_name=stored_name, size=path.stat().st_size, **written)
+    except LeaseLost:
+        is_ours = False
+    except (reader.Unreadable, plain_workbook.TooManyRows) as trouble:
+        is_ours = False
+        leased.fail([_complaint(trouble)], clock())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        # The next worker need not wait for the end of the lease.
+        leased.update(lease_until=clock())
+        raise
+    if not is_ours:
+        path.unlink(missing_ok=True)
+        return {}
+    return {"to_mend": written["rows_to_mend"], "to_know": written["rows_to_know"]}
+
+
+def path_of(kept: MarkedFile) -> Path:
+    """
+    Where a finished file lies.
+
+    Raises CannotMarkFile when it has been deleted.
+    """
+    imported = kept.spreadsheet_import
+    path = _folder() / Path(kept.stored_name or "missing").name
+    if kept.status != ExportStatus.DONE or not imported.stored_name or not path.is_file():
+        raise CannotMarkFile(_("The marked file was deleted; ask for it again."))
+    return path
+
+
+def file_name(kept: MarkedFile) -> str:
+    """The name under which the file is downloaded, in the reader's language."""
+    stem = Path(kept.spreadsheet_import.file_name).stem or "–"
+    name = gettext("%(name)s (rows to mend)") if kept.only_marked else gettext("%(name)s (marked)")
+    return f"{name % {'name': stem}}.{kept.extension}"
+
+
+def content_type(kept: MarkedFile) -> str:
+    """What the browser is told the file is."""
+    return CONTENT_TYPES.get(kept.extension, "text/csv")
+
+
+def purge(now: datetime) -> dict[str, int]:
+    """Delete marked files whose own file is gone, or that were marked before the columns were chosen otherwise."""
+    deleted = 0
+    there = MarkedFile.objects.exclude(status=ExportStatus.EXPIRED).select_related("spreadsheet_import")
+    for kept in there.order_by("pk"):
+        imported = kept.spreadsheet_import
+        is_overtaken = kept.basis != _basis(imported) and kept.created_at < now - imports.ABANDONED_AFTER
+        if not imported.stored_name or is_overtaken:
+            _delete(kept)
+            deleted += 1
+    return {"marked files": deleted + _delete_strays(now)}
+
+
+def _write(asked: MarkedFile, path: Path, leased, clock: Clock) -> dict[str, object]:
+    imported = asked.spreadsheet_import
+
+    def told(row: int) -> None:
+        if not leased.update(rows_done=row, lease_until=clock() + LEASE):
+            raise LeaseLost
+
+    columns = imports.import_run.columns(imported)
+    remarks = marking.Remarks(columns, only_to_mend=asked.only_marked)
+    source = imports.path_of(imported)
+    with reader.open_sheet(source, imported.file_name) as sheet, path.open("x+b") as target:
+
+        def marks():
+            if asked.basis == RESULT:
+                return remarks.of_result(imported)
+            today = shop_clock.shop_date(imported.created_at)
+            return remarks.of_preview(rows.interpret(sheet, columns, today=today))
+
+        written = marked.write(
+            source,
+            sheet,
+            target,
+            marks=marks,
+            reference=asked.pk,
+            only_marked=asked.only_marked,
+            as_workbook=asked.as_workbook,
+            told=told,
+        )
+    extension = Path(imported.file_name).suffix.lower().removeprefix(".")
+    is_text = written.extension in KEPT_EXTENSIONS
+    return {
+        "extension": extension if is_text and extension in KEPT_EXTENSIONS else written.extension,
+        "is_own": written.is_own,
+        "rows_done": imported.rows_total,
+        "rows_to_mend": remarks.to_mend,
+        "rows_to_know": remarks.to_know,
+    }
+
+
+def _basis(imported: SpreadsheetImport) -> str:
+    """What would be marked now: the result, or the file as it would be imported."""
+    if imported.status in CARRIED_OUT:
+        return RESULT
+    chosen = json.dumps([[column["field"] for column in imported.mapping], imported.options], sort_keys=True)
+    return hashlib.sha256(chosen.encode()).hexdigest()[:32]
+
+
+def _complaint(trouble: Exception) -> tuple[str, dict]:
+    return (trouble.message, trouble.values) if isinstance(trouble, reader.Unreadable) else (TOO_MANY_ROWS, {})
+
+
+def _folder() -> Path:
+    """Apart from the uploads, which are deleted by rules of their own."""
+    folder = settings.UPLOADS / "marked"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _delete(kept: MarkedFile) -> None:
+    if kept.stored_name:
+        (_folder() / Path(kept.stored_name).name).unlink(missing_ok=True)
+    MarkedFile.objects.filter(pk=kept.pk).expire()
+
+
+def _delete_strays(now: datetime) -> int:
+    """Delete files that no row knows: a worker died while it wrote them."""
+    known = set(MarkedFile.objects.exclude(stored_name="").values_list("stored_name", flat=True))
+    strays = 0
+    for path in _folder().iterdir():
+        if path.name not in known and now.timestamp() - path.stat().st_mtime > imports.ABANDONED_AFTER.total_seconds():
+            path.unlink(missing_ok=True)
+            strays += 1
+    return strays
