@@ -30,6 +30,7 @@ TIMETABLE = [
     Line("notifications.jobs.recover_lost", "bulk", 10),
     Line("customers.jobs.run_imports", "default", 10),
     Line("customers.jobs.run_exports", "default", 10),
+    Line("customers.jobs.undo_imports", "default", 10),
     Line("notifications.jobs.reconcile", "default", 10),
     Line("notifications.jobs.housekeeping", "default", 60),
     Line("notifications.jobs.sync_registrations", "default", 600),

@@ -15,7 +15,7 @@ WRITTEN_BY_THE_ENGINE = frozenset(
     for verb in ("add", "change", "delete")
     for model in (
         *("delivery", "deliverytally", "hold", "submission", "receipt", "recentsends", "heartbeat", "message"),
-        *("consentchange", "importedrow", "clockoffset"),
+        *("consentchange", "importedrow", "importedchange", "undofinding", "clockoffset"),
         *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
         *("accountgauge", "healthchange", "export"),
     )
@@ -69,7 +69,12 @@ ROLES = {
     "marketer": Role(
         _("Marketer"),
         _("Writes, plans and starts campaigns and imports customers; no export, no settings."),
-        (*EVERYDAY_VIEWS, *CUSTOMER_WORK, *CAMPAIGN_WORK, "customers.declare_consent", "customers.view_full_address"),
+        (
+            *EVERYDAY_VIEWS,
+            *CUSTOMER_WORK,
+            *CAMPAIGN_WORK,
+            *("customers.declare_consent", "customers.undo_import", "customers.view_full_address"),
+        ),
     ),
     "clerk": Role(
         _("Clerk"),

@@ -4,7 +4,7 @@ import logging
 
 from customers import clock
 from customers.models import Export, SpreadsheetImport
-from customers.services import exports, imports
+from customers.services import exports, import_undo, imports
 
 logger = logging.getLogger(__name__)
 
@@ -54,3 +54,16 @@ def run_exports() -> dict[str, int]:
 def purge_exports() -> dict[str, int]:
     """Delete exported files whose day is over."""
     return exports.purge(clock.now())
+
+
+def undo_import(*, import_id: int) -> dict[str, int]:
+    """Take one import back."""
+    return import_undo.run(import_id, clock=clock.now)
+
+
+def undo_imports() -> dict[str, int]:
+    """Take up every undo that waits, or whose worker has died; the timetable calls this when no ring was heard."""
+    undone = 0
+    for import_id in SpreadsheetImport.objects.undo_waiting(clock.now()).order_by("-pk").values_list("pk", flat=True):
+        undone += bool(undo_import(import_id=import_id))
+    return {"undone": undone}

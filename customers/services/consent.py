@@ -38,10 +38,13 @@ EVIDENCE = """
 """
 
 GRANT = f"""
-WITH asked AS (
-    SELECT customer.id AS customer_id, channel, purpose
-    FROM customers_customer customer, unnest(%(channels)s::text[]) channel, unnest(%(purposes)s::text[]) purpose
-    WHERE customer.id = ANY(%(customers)s) AND customer.erased_at IS NULL
+WITH present AS (
+    -- Whoever is being removed by the undo of an import is waited for, and then not there.
+    SELECT id FROM customers_customer
+    WHERE id = ANY(%(customers)s) AND erased_at IS NULL ORDER BY id FOR KEY SHARE
+), asked AS (
+    SELECT present.id AS customer_id, channel, purpose
+    FROM present, unnest(%(channels)s::text[]) channel, unnest(%(purposes)s::text[]) purpose
 ), open AS (
     SELECT asked.* FROM asked
     WHERE %(by_staff)s OR NOT EXISTS (
@@ -85,6 +88,10 @@ WITH asked AS (
 {EVIDENCE}
 """
 
+ADDRESSES = """
+SELECT channel, array_agg(DISTINCT address) FROM customers_contactpoint
+WHERE customer_id = ANY(%(customers)s) AND channel = ANY(%(channels)s) GROUP BY channel
+"""
 OWNERS = "SELECT DISTINCT customer_id FROM customers_contactpoint WHERE address = ANY(%s) AND channel = %s"
 
 CLOSE_NOBODYS = """
@@ -160,14 +167,22 @@ def withdraw(
     """
     Record that customers opted out, on every record that shares an address with theirs.
 
-    Returns how many permissions changed; a customer who was never asked is opted out as well.
+    Returns how many permissions changed; a customer who was never asked is opted out as well. The addresses of one who
+    is removed at this moment, by the undo of an import, are closed.
     """
     evidence = _evidence(source, wording, happened_at, now, by, import_id)
     asked = _asked(customer_ids, channels, purposes)
+    closing = {"scope": SuppressionScope.MARKETING, "reason": SuppressionReason.OPTED_OUT}
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(ADDRESSES, asked)
+        addresses = cursor.fetchall()
         gate.shut()
         cursor.execute(WITHDRAW, evidence | asked)
-        return cursor.rowcount
+        changed = cursor.rowcount
+        for channel, known in addresses:
+            cursor.execute(CLOSE_NOBODYS, evidence | closing | {"channel": channel, "addresses": known})
+            changed += cursor.rowcount
+        return changed
 
 
 def withdraw_everywhere(

@@ -9,7 +9,16 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel, ConsentSource, ConsentStatus, SuppressionReason, SuppressionScope
-from customers.models import Consent, ConsentChange, ContactPoint, Customer, CustomerTag, ImportedRow
+from customers.models import (
+    Consent,
+    ConsentChange,
+    ContactPoint,
+    Customer,
+    CustomerTag,
+    ImportedChange,
+    ImportedRow,
+    UndoFinding,
+)
 from customers.services import consent
 
 # Closing keeps a stronger word that already stands: a dead number stays closed for everything.
@@ -53,7 +62,8 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
 
     1. Every consent is withdrawn, with evidence; the evidence itself stays, it names a number and no person.
     2. The addresses are closed for marketing and care, so that no later file can bring them back.
-    3. Addresses, tags and the copies in imported rows go, and the fields of the customer are blanked.
+    3. Addresses, tags, the copies in imported rows and what imports changed go, and the fields of the customer are
+       blanked.
 
     The deliveries are blanked by the layer that owns them, which looks for erased customers.
     Raises CannotErase when the customer is unknown or already erased.
@@ -70,6 +80,8 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(CLOSE, [SuppressionScope.MARKETING, SuppressionReason.ERASED, now, by.pk, customer_id])
     _blank_imported_rows(customer_id)
+    ImportedChange.objects.filter(customer=customer_id).delete()
+    UndoFinding.objects.filter(customer=customer_id).update(ours="", before="", present="")
     ContactPoint.objects.filter(customer=customer_id).delete()
     CustomerTag.objects.filter(customer=customer_id).delete()
     Customer.objects.filter(pk=customer_id).update(

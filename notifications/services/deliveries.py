@@ -11,6 +11,7 @@ from customers import clock
 from customers.choices import Purpose
 from customers.crash_points import reach
 from customers.models import Customer
+from customers.services import removals
 from notifications import caps, quiet, rendering, screening
 from notifications.choices import CapPolicy, DeliveryStatus, GatewayKind, HeldFor, SubmissionStatus
 from notifications.models import Delivery, DeliveryTally, Hold, Message, ProviderAccount, Submission
@@ -46,6 +47,8 @@ def plan(message: Message, audience: QuerySet[Customer], *, occasion: str, now: 
     """
     with transaction.atomic(), connection.cursor() as cursor:
         Message.objects.select_for_update().get(pk=message.pk)
+        # A delivery and its customer may come and go only one after the other.
+        removals.hold_off()
         if not DeliveryTally.objects.filter(message=message).exists():
             # Sorting and hashing a million rows in 4 MB spills to disk and doubles the time.
             cursor.execute("SET LOCAL work_mem = '256MB'")

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 
 from customers.choices import ConsentSource
-from customers.services import consent
+from customers.services import consent, removals
 from notifications import opt_out_words
 from notifications.choices import CallbackKind, ReplyHandling, ReplyMeaning
 from notifications.models import ProviderAccount, Receipt, Reply, Signature
@@ -51,6 +51,7 @@ def apply(*, now: datetime) -> Counter:
     total: Counter = Counter()
     with transaction.atomic():
         waiting = callbacks.take(CallbackKind.REPLIES, now=now)
+        removals.hold_off()
         words = _further_words() if waiting else {}
         for contents in waiting:
             total += _keep(contents, words, now)
