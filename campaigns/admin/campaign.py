@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from campaigns.admin import live, review, words
+from campaigns.admin import live, results_export, review, words
 from campaigns.admin.campaign_form import CampaignForm, VariantInline
 from campaigns.choices import CampaignStatus
 from campaigns.models import Campaign
@@ -138,7 +138,7 @@ class CampaignAdmin(ModelAdmin):
                 self.admin_site.admin_view(self._bound(view)),
                 name=f"campaigns_campaign_{name}",
             )
-            for address, name, view in [*review.VIEWS, *live.VIEWS]
+            for address, name, view in [*review.VIEWS, *live.VIEWS, *results_export.VIEWS]
         ] + super().get_urls()
 
     def _bound(self, view: Callable) -> Callable:

@@ -1,7 +1,8 @@
 """The export of a list: what it shows for a search and filters, at once where it is short, else by a worker."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters, ModelAdmin
@@ -76,37 +77,59 @@ class ListExport(ExportMixin):
         if not keys:
             messages.warning(request, _("Nothing fits this filter, so there is nothing to export."))
             return HttpResponseRedirect(f"{self._export_list_address()}?{request.GET.urlencode()}")
-        question, described = question_of(request.GET), in_words(changelist)
-        return answer(request, kind, model=self.model, keys=keys, question=question, described=described)
+        wanted = Wanted(
+            kind=kind,
+            model=self.model,
+            file_format=request.POST["format"],
+            question=question_of(request.GET),
+            described=in_words(changelist),
+            keys=keys,
+            back=request.get_full_path(),
+        )
+        return answer(request, wanted)
 
     def _export_list_address(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
 
-def answer(
-    request: HttpRequest,
-    kind: exports.Kind,
-    *,
-    model: type[Model],
-    keys: list[int],
-    question: str,
-    described: str,
-) -> HttpResponse:
+@dataclass(frozen=True)
+class Wanted:
+    """
+    A file that somebody wants: which rows, in the words of an address and in those of people.
+
+    `keys` are those of all rows, or more of them than are written at once; `back` is the page the click came from.
+    """
+
+    kind: exports.Kind
+    model: type[Model]
+    file_format: str
+    question: str
+    described: str
+    keys: Sequence[int]
+    back: str
+    key: int | None = None
+
+
+def answer(request: HttpRequest, wanted: Wanted) -> HttpResponse:
     """A short file at once; a long one is left to a worker, and its page shows how far it is."""
-    file_format = request.POST["format"]
-    if len(keys) <= exports.AT_ONCE:
-        return _file(request, kind, model=model, keys=keys, question=question, described=described)
+    if len(wanted.keys) <= exports.AT_ONCE:
+        return _file(request, wanted)
     try:
         export = exports.ask(
-            kind, question=question, described=described, file_format=file_format, by=request.user, now=clock.now()
+            wanted.kind,
+            question=wanted.question,
+            described=wanted.described,
+            file_format=wanted.file_format,
+            by=request.user,
+            now=clock.now(),
         )
     except exports.CannotExport as refusal:
         messages.error(request, str(refusal))
-        return HttpResponseRedirect(request.get_full_path())
-    sentence = _("Asked for an export: %(kind)s as %(format)s.") % {"kind": kind.label, "format": file_format}
-    audit.record_for_all(
-        request, _with_scope(sentence, described, export.shows_addresses), model=Export, key=export.pk
-    )
+        return HttpResponseRedirect(wanted.back)
+    sentence = _("Asked for an export: %(kind)s as %(format)s.")
+    sentence %= {"kind": wanted.kind.label, "format": wanted.file_format}
+    scoped = _with_scope(sentence, wanted.described, export.shows_addresses)
+    audit.record_for_all(request, scoped, model=Export, key=export.pk)
     if not doorbell.ring("customers.jobs.run_export", queue="default", export_id=export.pk):
         messages.warning(request, _("The workers do not answer. Nothing is lost: the file will be written later."))
     return HttpResponseRedirect(reverse("admin:customers_export_change", args=[export.pk]))
@@ -161,22 +184,25 @@ def in_words(changelist: ChangeList) -> str:
     return "; ".join(str(part) for part in said)
 
 
-def _file(
-    request: HttpRequest, kind: exports.Kind, *, model: type[Model], keys: list[int], question: str, described: str
-) -> HttpResponse:
-    file_format = request.POST["format"]
+def _file(request: HttpRequest, wanted: Wanted) -> HttpResponse:
     shows_addresses = request.user.has_perm(exports.WHOLE_ADDRESSES)
     # The response closes it, and with that the disk forgets it.
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
     count = exports.write(
-        file, kind, question=question, file_format=file_format, keys=keys, shows_addresses=shows_addresses
+        file,
+        wanted.kind,
+        question=wanted.question,
+        file_format=wanted.file_format,
+        keys=wanted.keys,
+        shows_addresses=shows_addresses,
     )
     sentence = ngettext(
         "Exported %(count)s row as %(format)s: %(kind)s.", "Exported %(count)s rows as %(format)s: %(kind)s.", count
-    ) % {"count": f"{count:,}", "format": file_format, "kind": kind.label}
-    audit.record_for_all(request, _with_scope(sentence, described, shows_addresses), model=model)
+    ) % {"count": f"{count:,}", "format": wanted.file_format, "kind": wanted.kind.label}
+    scoped = _with_scope(sentence, wanted.described, shows_addresses)
+    audit.record_for_all(request, scoped, model=wanted.model, key=wanted.key)
     file.seek(0)
-    return attachment(file, kind, file_format)
+    return attachment(file, wanted.kind, wanted.file_format)
 
 
 def attachment(file, kind: exports.Kind, file_format: str) -> FileResponse:

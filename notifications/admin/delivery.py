@@ -22,9 +22,11 @@ from customers.admin.large_list import (
     LargeListMixin,
     PartsPaginator,
 )
+from customers.admin.list_export import ListExport
 from customers.models import Customer
 from notifications import screening
 from notifications.admin import customer_deliveries, delivery_parts, resending, sent_text, states
+from notifications.admin.delivery_export import DELIVERIES
 from notifications.admin.dialogs import number_in
 from notifications.admin.filters import MessageFilter, ReasonFilter, StateFilter, numbers
 from notifications.models import Delivery, FrequencyCap
@@ -57,9 +59,10 @@ class DeliveryChangeList(LargeChangeList):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(LargeListMixin, ModelAdmin):
+class DeliveryAdmin(ListExport, LargeListMixin, ModelAdmin):
     """Sending records, to be read only."""
 
+    export_kind = DELIVERIES.key
     list_display = ["when", "recipient", "message_name", "shown_state", "why", "segment_count", "cost_in_yuan"]
     list_display_links = ["when"]
     list_filter = [StateFilter, ReasonFilter, MessageFilter]
