@@ -177,7 +177,7 @@ INSERT INTO customers_orderline AS known (order_id, key, product, product_id, sk
     after_sale_status)
 SELECT order_id, key, left(product, 200), product_id, left(sku, 100), left(category, 60), quantity, price,
        left(after_sale_status, 60)
-FROM planned_line WHERE is_changed ORDER BY order_id, key
+FROM planned_line WHERE is_changed ORDER BY place
 ON CONFLICT (order_id, key) DO UPDATE SET
     {", ".join(f"{name} = {value.replace('planned.', 'excluded.')}" for name, value in NEXT_LINE.items())}
 """

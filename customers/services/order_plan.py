@@ -50,7 +50,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS planned_order ({GROUPED},
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS planned_line (
     order_id bigint, is_new boolean, key text, product text, product_id text, sku text, category text,
-    quantity integer, price numeric, after_sale_status text, is_changed boolean
+    quantity integer, price numeric, after_sale_status text, is_changed boolean, place bigint
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS chunk_account (
     platform text, name text, phone text, email text,
@@ -158,7 +158,8 @@ SELECT order_id, is_new,
                 PARTITION BY order_id, left(coalesce(nullif(product_id, ''), product), 70), sub_order_number <> ''
                 ORDER BY number, place
             ) END,
-       product, product_id, sku, category, quantity, price, after_sale_status, is_new
+       product, product_id, sku, category, quantity, price, after_sale_status, is_new,
+       row_number() OVER (ORDER BY number, place)
 FROM (
     SELECT planned.order_id, planned.is_new, part.number, good.place, part.sub_order_number, part.product_id,
            coalesce(good.name, '') AS product, part.sku, part.category, part.quantity, part.price,
