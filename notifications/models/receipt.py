@@ -36,8 +36,9 @@ class Receipt(models.Model):
     problem = models.CharField(_("problem"), max_length=200, blank=True, default="")
 
     class Meta:
-        verbose_name = _("receipt")
-        verbose_name_plural = _("receipts")
+        # What stands here is what was pushed: receipts, and replies as well.
+        verbose_name = _("callback")
+        verbose_name_plural = _("callbacks")
         constraints = [
             # A provider repeats a callback it believes lost; a replay must not even be stored.
             models.UniqueConstraint(fields=["account", "fingerprint"], name="receipt_is_stored_once_per_account"),
