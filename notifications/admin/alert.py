@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from notifications import secrets
 from notifications.admin import states
 from notifications.admin.dialogs import ask, done, number_in
+from notifications.admin.history import TranslatedHistory
 from notifications.choices import AlertChannelKind, AlertKind
 from notifications.models import Alert, AlertChannel
 from notifications.providers import bots
@@ -104,7 +105,7 @@ class AlertChannelForm(forms.ModelForm):
 
 
 @admin.register(AlertChannel)
-class AlertChannelAdmin(ModelAdmin):
+class AlertChannelAdmin(TranslatedHistory, ModelAdmin):
     """Where staff are told."""
 
     form = AlertChannelForm

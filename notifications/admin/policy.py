@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from customers import clock
 from customers.choices import Channel, Purpose
+from notifications.admin.history import TranslatedHistory
 from notifications.caps import KEPT_AT_MOST
 from notifications.choices import CapWindow, HeldFor
 from notifications.models import FrequencyCap, Hold, Message, QuietHours
@@ -78,7 +79,7 @@ class FrequencyCapForm(forms.ModelForm):
 
 
 @admin.register(FrequencyCap)
-class FrequencyCapAdmin(ModelAdmin):
+class FrequencyCapAdmin(TranslatedHistory, ModelAdmin):
     """How many messages a customer may get."""
 
     form = FrequencyCapForm
@@ -191,7 +192,7 @@ class QuietHoursForm(forms.ModelForm):
 
 
 @admin.register(QuietHours)
-class QuietHoursAdmin(ModelAdmin):
+class QuietHoursAdmin(TranslatedHistory, ModelAdmin):
     """The hours in which messages wait."""
 
     form = QuietHoursForm

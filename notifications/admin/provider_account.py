@@ -20,6 +20,7 @@ from notifications import secrets
 from notifications.admin import account_gauges, guides, registered
 from notifications.admin.callback_address import CallbackAddress
 from notifications.admin.dialogs import ask, done, number_in
+from notifications.admin.history import TranslatedHistory
 from notifications.admin.provider_account_form import CONDITIONAL, ProviderAccountForm, help_texts
 from notifications.choices import COMPOSING_GATEWAYS, GatewayKind
 from notifications.models import ProviderAccount
@@ -33,7 +34,7 @@ SECRETS = {"key_id", "secret", "callback"}
 
 
 @admin.register(ProviderAccount)
-class ProviderAccountAdmin(CallbackAddress, ModelAdmin):
+class ProviderAccountAdmin(TranslatedHistory, CallbackAddress, ModelAdmin):
     """Accounts at gateways."""
 
     form = ProviderAccountForm

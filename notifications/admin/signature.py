@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from notifications.admin.history import TranslatedHistory
 from notifications.choices import SignatureStatus
 from notifications.models import Signature
 
@@ -55,7 +56,7 @@ class SignatureForm(forms.ModelForm):
 
 
 @admin.register(Signature)
-class SignatureAdmin(ModelAdmin):
+class SignatureAdmin(TranslatedHistory, ModelAdmin):
     """The names that open every SMS."""
 
     form = SignatureForm

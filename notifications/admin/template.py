@@ -20,6 +20,7 @@ from customers.choices import Channel
 from notifications import rendering, text
 from notifications.admin import registered, template_preview
 from notifications.admin.dialogs import ask, done, number_in
+from notifications.admin.history import TranslatedHistory
 from notifications.models import Template
 
 # A shop knows many numbers without a name: the text must read well for them too.
@@ -107,7 +108,7 @@ class ArchivedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Template)
-class TemplateAdmin(ModelAdmin):
+class TemplateAdmin(TranslatedHistory, ModelAdmin):
     """Texts with variables."""
 
     form = TemplateForm

@@ -240,8 +240,8 @@ class AliyunSms:
     ) -> Registration:
         document, (outcome, answered, words) = self._ask(action, parameters)
         if outcome is not Outcome.TAKEN:
-            is_gone = answered in GONE_CODES
-            return Registration(code, RegistrationStatus.GONE if is_gone else RegistrationStatus.UNKNOWN, words)
+            status = RegistrationStatus.GONE if answered in GONE_CODES else RegistrationStatus.UNKNOWN
+            return Registration(code, status, words, refuses_account=outcome is Outcome.REFUSED_ACCOUNT)
         named = text_of(document.get(status_name))
         status = STATUSES_OF_REVIEW.get(named, RegistrationStatus.UNKNOWN)
         if status is RegistrationStatus.UNKNOWN:

@@ -159,12 +159,17 @@ class RegistrationStatus(StrEnum):
 
 @dataclass(slots=True)
 class Registration:
-    """What a provider says of one registered text or signature; `text` is "" where it does not show it."""
+    """
+    What a provider says of one registered text or signature; `text` is "" where it does not show it.
+
+    `refuses_account` tells that it did not get so far: the key or the account is refused.
+    """
 
     code: str
     status: RegistrationStatus
     words: str
     text: str = ""
+    refuses_account: bool = False
 
 
 # Asked before each call of a batch but the first: answers for the messages that may not be handed over any more.

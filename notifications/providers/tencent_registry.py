@@ -102,8 +102,11 @@ class TencentRegistry:
             rows = response.get("DescribeSignListStatusSet")
             if verdict is not None and verdict[1] in MISSING_SIGNATURE:
                 break
-            if verdict is not None or not isinstance(rows, list):
-                return Registration(name, RegistrationStatus.UNKNOWN, verdict[2] if verdict else UNREADABLE)
+            if verdict is not None:
+                is_refused = verdict[0] is Outcome.REFUSED_ACCOUNT
+                return Registration(name, RegistrationStatus.UNKNOWN, verdict[2], refuses_account=is_refused)
+            if not isinstance(rows, list):
+                return Registration(name, RegistrationStatus.UNKNOWN, UNREADABLE)
             named += [registration_of(name, row) for row in rows if text_of(value_at(row, "SignName")) == name]
             if len(rows) < LARGEST_LIST:
                 break

@@ -22,7 +22,11 @@ class Trial:
 
 
 def try_out(account: ProviderAccount) -> Trial:
-    """Ask the gateway how far the shop's signature is: free of charge, and refused without a valid key."""
+    """
+    Ask the gateway how far the shop's signature is: free of charge, and refused without a valid key.
+
+    A key that is refused here would be refused for every message, so the account is paused at once.
+    """
     signatures = Signature.objects.order_by("-pk")
     name = signatures.filter(status=SignatureStatus.APPROVED).values_list("name", flat=True).first()
     try:
@@ -30,8 +34,19 @@ def try_out(account: ProviderAccount) -> Trial:
     except registration_states.CannotRegister as trouble:
         return Trial(False, str(trouble))
     if answer.status is RegistrationStatus.UNKNOWN:
-        return Trial(False, spoken(answer.words, gettext=_))
+        words = spoken(answer.words, gettext=_)
+        if answer.refuses_account and _pause(account, answer.words):
+            words = _("%(words)s The account is paused: nothing is sent by it until somebody resumes it.") % {
+                "words": words
+            }
+        return Trial(False, words)
     if not name:
         return Trial(True, _("The key works. Enter your signature under Signatures next."))
     said = {"signature": f"【{name}】", "state": RegistrationState(answer.status).label}
     return Trial(True, _("The key works. The signature %(signature)s there: %(state)s.") % said)
+
+
+def _pause(account: ProviderAccount, words: str) -> bool:
+    """Pause an account for a reason; answers whether it is paused now."""
+    ProviderAccount.objects.filter(pk=account.pk, paused_for="").update(paused_for=words[:200])
+    return ProviderAccount.objects.filter(pk=account.pk).exclude(paused_for="").exists()

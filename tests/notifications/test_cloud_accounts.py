@@ -225,8 +225,19 @@ def test_a_wrong_key_is_told_in_one_sentence_after_one_call(owner, aliyun):
 
     page = owner.post(page_of(account, "try_out"), {"_form_submitted": "True"}, follow=True)
 
-    assert said(page) == ["The AccessKey secret does not belong to this key ID. Enter both again."]
+    refusal = "The AccessKey secret does not belong to this key ID. Enter both again."
+    assert said(page) == [f"{refusal} The account is paused: nothing is sent by it until somebody resumes it."]
     assert aliyun.calls == {"GetSmsSign": 1}
+    assert ProviderAccount.objects.get().paused_for == refusal
+
+
+def test_a_gateway_that_is_away_pauses_nothing_when_the_connection_is_tried(owner, aliyun):
+    account = stored_from(owner, form(url=aliyun.url, key_id=KEY_ID, secret=KEY_SECRET))
+    aliyun.script.fault = "500"
+
+    owner.post(page_of(account, "try_out"), {"_form_submitted": "True"}, follow=True)
+
+    assert ProviderAccount.objects.get().paused_for == ""
 
 
 def said(page) -> list[str]:
