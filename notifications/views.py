@@ -24,7 +24,7 @@ def receive(request: HttpRequest, token: str, kind: CallbackKind) -> HttpRespons
     """
     Keep what a gateway pushes and acknowledge it in the gateway's own words once it is stored.
 
-    A GET is the check that a provider's console makes before it takes the address. The secret path
+    A GET or HEAD is the check that a provider's console makes before it takes the address. The secret path
     is the only thing that gateways of this kind can prove themselves by; a wrong one gets the same
     404 as any address that does not exist. Whatever keeps us from storing answers 503 within the
     provider's patience, so that it pushes again.
@@ -44,7 +44,9 @@ def receive(request: HttpRequest, token: str, kind: CallbackKind) -> HttpRespons
     except DatabaseError as trouble:
         logger.warning("A callback could not be stored and is refused for now: %s", type(trouble).__name__)
         return JsonResponse({"error": "try again"}, status=503, headers={"Retry-After": AGAIN_AFTER_SECONDS})
-    return HttpResponse(callbacks.acknowledgement(account), content_type="application/json")
+    # Not every server takes the body off the answer to a HEAD; one that arrives breaks the next answer.
+    words = b"" if request.method == "HEAD" else callbacks.acknowledgement(account)
+    return HttpResponse(words, content_type="application/json")
 
 
 def _body(request: HttpRequest) -> bytes | HttpResponse:

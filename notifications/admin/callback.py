@@ -102,4 +102,4 @@ class CallbackAdmin(LargeListMixin, ModelAdmin):
     def raw(self, callback: Receipt) -> SafeString:
         """The beginning of the body."""
         text = bytes(callback.body[: 4 * SHOWN_CHARACTERS]).decode("utf-8", "replace")[:SHOWN_CHARACTERS]
-        return format_html('<code class="hy-copy hy-break">{}</code>', text)
+        return format_html('<code class="hy-copy hy-break">{}</code>', states.without_direction(text))

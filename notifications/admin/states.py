@@ -20,6 +20,8 @@ HELD = "held"
 SENDING = "sending"
 NO_RECEIPT = "no_receipt"
 MOBILE_WITHIN = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
+# Marks, embeddings, overrides and isolates of the direction: a reply with one can show a number backwards.
+DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # In the order of a message's life; the names are those of the CSS classes too.
 STATES: dict[str, Promise | str] = {
     DeliveryStatus.QUEUED.value: DeliveryStatus.QUEUED.label,
@@ -120,8 +122,14 @@ def shown_address(address: str, channel: str, *, user: AbstractBaseUser) -> str:
     return address if address and user.has_perm("customers.view_full_address") else masked(address, channel)
 
 
+def without_direction(text: str) -> str:
+    """A foreign text without the marks that turn the direction of writing, also of what the page says after it."""
+    return DIRECTION.sub("", text)
+
+
 def shown_text(text: str, *, user: AbstractBaseUser) -> str:
     """What a customer wrote as this reader may see it: the numbers within it masked like any other."""
+    text = without_direction(text)
     if user.has_perm("customers.view_full_address"):
         return text
     return MOBILE_WITHIN.sub(lambda found: phone.mask(found[0]), text)

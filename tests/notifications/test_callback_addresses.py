@@ -69,8 +69,12 @@ def test_each_provider_hears_what_it_wants_to_hear(provider, values, words):
     assert checked.headers["Content-Type"] == "application/json"
 
 
-def test_the_console_checks_the_address_without_leaving_anything(account, provider):
-    assert provider.get(door(account, "replies")).status_code == provider.head(door(account)).status_code == 200
+def test_the_console_checks_the_address_without_leaving_anything(account, provider, caplog):
+    looked_at, asked_for = provider.head(door(account)), provider.get(door(account, "replies"))
+
+    assert asked_for.status_code == looked_at.status_code == 200
+    assert not looked_at.content
+    assert not caplog.records
     assert provider.put(door(account), b"[]").status_code == 405
     assert not Receipt.objects.exists()
 

@@ -133,3 +133,24 @@ def test_a_reply_has_a_page_of_its_own(talk):
     page = staff.signed_in("clerk").get(reverse("admin:notifications_reply_change", args=[reply.pk]))
 
     assert "Not a customer yet" in page.content.decode()
+
+
+def test_a_reply_cannot_turn_the_page_around(account):
+    cast.li_na()
+    turned = "别再发\u202e1000000831\u202c了\u2067吗\u200f"
+    items = [{"number": LI_NA, "text": turned, "at": "2026-05-01T10:00:00+08:00"}]
+    callbacks.store(account, encoded(items), kind=CallbackKind.REPLIES, now=clock.now())
+    replies.apply(now=clock.now())
+    customer = Consent.objects.values_list("customer_id", flat=True).distinct().get()
+
+    owner = staff.signed_in("owner")
+    pages = [
+        owner.get(address).content.decode()
+        for address in (LIST, reverse("admin:customers_customer_change", args=[customer]))
+    ]
+
+    assert Reply.objects.get().text == turned
+    assert "别再发1000000831了吗" in pages[0]
+    assert not [
+        page for page in pages if set(page) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067")
+    ]
