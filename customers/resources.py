@@ -11,13 +11,13 @@ from import_export import resources
 from import_export.fields import Field
 
 from customers import clock
-from customers.choices import CONSENT_PURPOSES, Channel, ConsentStatus, Gender
+from customers.choices import CONSENT_PURPOSES, BirthCalendar, Channel, ConsentStatus, Gender
 from customers.models import Consent, ContactPoint, Customer, CustomerTag
 from customers.models.contact_point import masked
 
 EXPORTED_CHANNELS = [Channel.SMS, Channel.EMAIL]
 OWN_COLUMNS = ("name", "gender", "birth_year", "birth_month", "birth_day", "tier__name", "city", "province")
-OWN_COLUMNS += ("external_id", "note", "created_at")
+OWN_COLUMNS += ("external_id", "note", "created_at", "birth_calendar")
 # What the importer divides the tags of a cell by.
 DIVIDER = re.compile(r"[,，、;；|｜\n\t\"]")
 QUOTE = '"'
@@ -123,15 +123,18 @@ def _answers(keys: Sequence[int]) -> dict[int, dict[str, str]]:
 
 
 def _birthday(customer: dict) -> date | str:
-    """A date, or month and day where the year is unknown."""
+    """A date; in words that the importer reads where the year is unknown or the calendar is the lunar one."""
     month, day, year = customer["birth_month"], customer["birth_day"], customer["birth_year"]
     if not month:
         return ""
-    if not year:
-        return f"{month:02d}-{day:02d}"
+    year_first = f"{year:04d}-" if year else ""
+    if customer["birth_calendar"]:
+        leap = "闰" if customer["birth_calendar"] == BirthCalendar.LEAP else ""
+        return f"农历{year_first}{leap}{month:02d}-{day:02d}"
     with suppress(ValueError):
-        return date(year, month, day)
-    return f"{year:04d}-{month:02d}-{day:02d}"
+        if year:
+            return date(year, month, day)
+    return f"{year_first}{month:02d}-{day:02d}"
 
 
 def _joined(tags: Sequence[str]) -> str:

@@ -49,6 +49,10 @@ REASONS: dict[str, tuple[str, str]] = {
         _("Messages to this customer go out without the name; fill it in if you know it."),
     ),
     "not_an_email": (_("Not an e-mail address"), _("Write the address like name@example.com.")),
+    "masked_email": (
+        _("Stars hide part of the address"),
+        _("Fill in the whole address, or have the list exported by somebody who may see whole addresses."),
+    ),
     "not_an_amount": (_("Not an amount of money"), _("Write the amount like 128.50.")),
     "too_long": (_("Too long"), _("Shorten the text in the file.")),
     "formula": (
@@ -123,6 +127,10 @@ _BETWEEN_HAN = re.compile(r"(?<=[\u3400-\u9fff\U00020000-\U0003ffff]) (?=[\u3400
 _PRIVACY_CODE = re.compile(r"\s*\[[0-9]{3,6}\]")
 _HIDDEN_NAME = re.compile(r"^(?:##|\$\$|~)|[*＊]{2}|^[*＊]|[*＊]$")
 _TAG_BREAKS = re.compile(r"[,，、;；|｜\n\t]+")
+_QUOTED_TAG = re.compile(
+    r'(?:^|(?<=[,，、;；|｜\n\t]))\s*"((?:[^"]|"")+)"\s*(?=[,，、;；|｜\n\t]|$)|([^,，、;；|｜\n\t]+)'
+)
+_APOSTROPHES = ("'", "’")
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}"
 ).fullmatch
@@ -169,11 +177,22 @@ def tags(raw: object, *, longest: int = 50) -> tuple[tuple[str, ...], str]:
     value, reason = _unwrapped(raw)
     if reason or not value:
         return (), reason
-    found = dict.fromkeys(_SPACES.sub(" ", part).strip() for part in _TAG_BREAKS.split(value))
+    found = dict.fromkeys(_SPACES.sub(" ", part).strip() for part in _divided(value))
     kept = tuple(tag for tag in found if tag and tag.lower() not in phone.EMPTY_WORDS)
     if any(len(tag) > longest for tag in kept):
         return tuple(tag for tag in kept if len(tag) <= longest), "too_long"
     return kept, ""
+
+
+def _divided(value: str) -> list[str]:
+    """The parts of a cell; in quotes, as our own exports write them, marks are part of a tag."""
+    if '"' not in value:
+        return _TAG_BREAKS.split(value)
+    return [
+        quoted.replace('""', '"') if quoted else plain
+        for quoted, plain in _QUOTED_TAG.findall(value)
+        if quoted or plain
+    ]
 
 
 def gender(raw: object, *, longest: int = 0) -> tuple[str, str]:
@@ -204,6 +223,9 @@ def consent(raw: object, *, longest: int = 0) -> tuple[str, str]:
 
 def email(raw: object, *, longest: int = 254) -> tuple[str, str]:
     """Read an e-mail address, in lower case."""
+    if raw.__class__ is str and raw[:1] in _APOSTROPHES:
+        # Armor of an export; the rules of addresses would take it for a part of one.
+        raw = raw[1:]
     if raw.__class__ is not str or not _EMAIL(raw):
         value, reason = _unwrapped(raw)
         if reason or not value:
@@ -211,6 +233,8 @@ def email(raw: object, *, longest: int = 254) -> tuple[str, str]:
         raw = unicodedata.normalize("NFKC", value).strip()
         if raw[:7].lower() == "mailto:":
             raw = raw[7:]
+    if "**" in raw:
+        return "", "masked_email"
     if len(raw) > longest or ".." in raw or raw[0] == "." or ".@" in raw or not _EMAIL(raw):
         return "", "not_an_email"
     return raw.lower(), ""

@@ -164,6 +164,30 @@ def test_what_is_no_address_is_refused(raw):
     assert cells.email(raw) == ("", "not_an_email")
 
 
+@pytest.mark.parametrize("raw", ["l****@example.com", "'l****@example.com", "li**@qq.com"])
+def test_a_masked_address_is_no_address(raw):
+    assert cells.email(raw) == ("", "masked_email")
+
+
+def test_an_address_loses_the_apostrophe_that_kept_it_from_being_calculated():
+    assert cells.email("'+li@example.com") == ("+li@example.com", "")
+    assert cells.email("''o@example.com") == ("'o@example.com", "")
+
+
+@pytest.mark.parametrize(
+    ("raw", "tags"),
+    [
+        ('"A,B"、老客', ("A,B", "老客")),
+        ('"说""好""的" , VIP', ('说"好"的', "VIP")),
+        ('5" 屏、大', ('5" 屏', "大")),
+        ('"没有结尾', ('"没有结尾',)),
+        ("老客,VIP；新", ("老客", "VIP", "新")),
+    ],
+)
+def test_a_tag_in_quotes_may_hold_a_divider(raw, tags):
+    assert cells.tags(raw) == (tags, "")
+
+
 def test_amounts_lose_their_armor():
     assert cells.amount("1,234.50元") == (Decimal("1234.50"), "")
     assert cells.amount("¥98.9") == (Decimal("98.9"), "")
