@@ -31,11 +31,13 @@ TIMETABLE = [
     Line("customers.jobs.run_imports", "default", 10),
     Line("customers.jobs.run_exports", "default", 10),
     Line("customers.jobs.undo_imports", "default", 10),
+    Line("customers.jobs.write_marked_files", "default", 10),
     Line("notifications.jobs.reconcile", "default", 10),
     Line("notifications.jobs.housekeeping", "default", 60),
     Line("notifications.jobs.sync_registrations", "default", 600),
     Line("customers.jobs.purge_uploads", "default", 600),
     Line("customers.jobs.purge_exports", "default", 600),
+    Line("customers.jobs.purge_marked_files", "default", 600),
 ]
 
 

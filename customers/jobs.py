@@ -3,8 +3,8 @@
 import logging
 
 from customers import clock
-from customers.models import Export, SpreadsheetImport
-from customers.services import exports, import_undo, imports
+from customers.models import Export, MarkedFile, SpreadsheetImport
+from customers.services import exports, import_undo, imports, marked_files
 
 logger = logging.getLogger(__name__)
 
@@ -67,3 +67,21 @@ def undo_imports() -> dict[str, int]:
     for import_id in SpreadsheetImport.objects.undo_waiting(clock.now()).order_by("-pk").values_list("pk", flat=True):
         undone += bool(undo_import(import_id=import_id))
     return {"undone": undone}
+
+
+def write_marked_file(*, marked_id: int) -> dict[str, int]:
+    """Write one marked file that somebody asked for."""
+    return marked_files.write(marked_id, clock=clock.now)
+
+
+def write_marked_files() -> dict[str, int]:
+    """Take up every marked file that waits, or whose worker has died; the timetable calls this."""
+    written = 0
+    for marked_id in MarkedFile.objects.startable(clock.now()).order_by("pk").values_list("pk", flat=True):
+        written += bool(write_marked_file(marked_id=marked_id))
+    return {"marked files": written}
+
+
+def purge_marked_files() -> dict[str, int]:
+    """Delete marked files whose own file is gone."""
+    return marked_files.purge(clock.now())

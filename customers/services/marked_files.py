@@ -14,15 +14,16 @@ from django.utils.translation import gettext, gettext_noop, override
 from django.utils.translation import gettext_lazy as _
 
 from customers import clock as shop_clock
-from customers.choices import ExportStatus, ImportKind, ImportStatus
+from customers.choices import ExportStatus, ImportKind, ImportStatus, RowOutcome
 from customers.models import MarkedFile, SpreadsheetImport
-from customers.services import imports, marking
+from customers.services import import_run, imports, marking
 from customers.spreadsheets import marked, plain_workbook, reader, rows
 
 LEASE = timedelta(minutes=2)
 # A file that stopped three workers would stop the fourth.
 ATTEMPTS = 3
 RESULT = "result"
+SEARCHED_ROWS = 50_000
 CARRIED_OUT = (ImportStatus.DONE, ImportStatus.FAILED, ImportStatus.UNDOING, ImportStatus.UNDONE)
 KEPT_EXTENSIONS = ("csv", "txt", "tsv")
 CONTENT_TYPES = {
@@ -52,6 +53,16 @@ def is_offered(imported: SpreadsheetImport) -> bool:
     return bool(is_read and imported.stored_name and imported.kind == ImportKind.CUSTOMERS)
 
 
+def has_something(imported: SpreadsheetImport) -> bool:
+    """Whether any row would be marked; a long file is not searched for it."""
+    if imported.status == ImportStatus.UPLOADED:
+        counts = imported.preview.get("counts", {})
+        return bool(imported.preview.get("refused_rows") or counts.get(RowOutcome.DUPLICATE))
+    if imported.rows_done > SEARCHED_ROWS:
+        return True
+    return imported.rows.filter(marking.WANTS_WORDS).exists()
+
+
 def ask(
     imported: SpreadsheetImport,
     *,
@@ -69,13 +80,11 @@ def ask(
     if not is_offered(imported) or not imports.path_of(imported).is_file():
         raise CannotMarkFile(_("The file was deleted; upload it again to get it marked."))
     wanted = {"basis": _basis(imported), "only_marked": only_marked, "as_workbook": as_workbook, "language": language}
-    kept = imported.marked_files.filter(**wanted, status__in=[*_UNDER_WAY, ExportStatus.DONE]).first()
-    if kept:
+    under_way_or_done = [ExportStatus.QUEUED, ExportStatus.RUNNING, ExportStatus.DONE]
+    kept = imported.marked_files.filter(**wanted, status__in=under_way_or_done).first()
+    if kept and (kept.status != ExportStatus.DONE or _stored(kept).is_file()):
         return kept
     return MarkedFile.objects.create(spreadsheet_import=imported, **wanted, created_by=by, created_at=now)
-
-
-_UNDER_WAY = (ExportStatus.QUEUED, ExportStatus.RUNNING)
 
 
 def latest(imported: SpreadsheetImport, *, language: str) -> MarkedFile | None:
@@ -128,7 +137,7 @@ def path_of(kept: MarkedFile) -> Path:
     Raises CannotMarkFile when it has been deleted.
     """
     imported = kept.spreadsheet_import
-    path = _folder() / Path(kept.stored_name or "missing").name
+    path = _stored(kept)
     if kept.status != ExportStatus.DONE or not imported.stored_name or not path.is_file():
         raise CannotMarkFile(_("The marked file was deleted; ask for it again."))
     return path
@@ -166,7 +175,7 @@ def _write(asked: MarkedFile, path: Path, leased, clock: Clock) -> dict[str, obj
         if not leased.update(rows_done=row, lease_until=clock() + LEASE):
             raise LeaseLost
 
-    columns = imports.import_run.columns(imported)
+    columns = import_run.columns(imported)
     remarks = marking.Remarks(columns, only_to_mend=asked.only_marked)
     source = imports.path_of(imported)
     with reader.open_sheet(source, imported.file_name) as sheet, path.open("x+b") as target:
@@ -210,6 +219,11 @@ def _complaint(trouble: Exception) -> tuple[str, dict]:
     return (trouble.message, trouble.values) if isinstance(trouble, reader.Unreadable) else (TOO_MANY_ROWS, {})
 
 
+def _stored(kept: MarkedFile) -> Path:
+    """The name was made here, and a name with a path in it never leaves the directory."""
+    return _folder() / Path(kept.stored_name or "missing").name
+
+
 def _folder() -> Path:
     """Apart from the uploads, which are deleted by rules of their own."""
     folder = settings.UPLOADS / "marked"
@@ -219,7 +233,7 @@ def _folder() -> Path:
 
 def _delete(kept: MarkedFile) -> None:
     if kept.stored_name:
-        (_folder() / Path(kept.stored_name).name).unlink(missing_ok=True)
+        _stored(kept).unlink(missing_ok=True)
     MarkedFile.objects.filter(pk=kept.pk).expire()
 
 
