@@ -48,10 +48,15 @@ SENTENCES: dict[str, str] = {
         "The workbook holds formulas without stored results; open it in Excel or WPS, save it, and upload it again."
     ),
     "no_sheet": _("The workbook has no visible sheet with a table; unhide the sheet with the customers and save it."),
-    "old_excel": _("This is an old Excel file (.xls); open it and save it as .xlsx."),
+    "old_excel": _("This is an Excel file of the early nineties; open it and save it as .xlsx."),
     "binary_excel": _("This is a binary workbook (.xlsb); open it and save it as .xlsx."),
-    "open_document": _("This is an OpenDocument spreadsheet (.ods); open it and save it as .xlsx."),
-    "html": _("This is a web page, even if its name says otherwise; open it in Excel or WPS and save it as .xlsx."),
+    "html": _(
+        "This is a web page without a table, even if its name says otherwise; "
+        "export the list again as .xlsx or .csv, or open it in Excel or WPS and save it as .xlsx."
+    ),
+    "page_encoding": _(
+        "The characters of this web page cannot be read; open it in Excel or WPS and save it as .xlsx."
+    ),
     "pdf": _("This is a PDF, not a spreadsheet; export the list as .xlsx or .csv instead."),
     "picture": _("This is a picture, not a spreadsheet; export the list as .xlsx or .csv instead."),
     "archive": _("This is a compressed archive; unpack it and upload the spreadsheet inside."),

@@ -6,34 +6,17 @@ import zipfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from xml.parsers import expat
+from typing import NamedTuple
 from xml.sax.saxutils import unescape
 
+from customers.spreadsheets import archives, limits
 from customers.spreadsheets.faults import Unreadable, refusal
+from customers.spreadsheets.limits import column_letters
 
 CHUNK = 1024 * 1024
-# A million rows of 12 columns unpack to about 650 MB, at most 40 times their packed size.
-LARGEST_UNPACKED = 2 * 1024 * 1024 * 1024
-SMALL = 20 * 1024 * 1024
-HIGHEST_RATIO = 100
-MOST_PARTS = 5_000
 LONGEST_ROW = 8 * CHUNK
-# calamine reserves 32 bytes for each cell of the rectangle around all cells, filled or not: 1 GB at this limit.
-MOST_CELLS = 32_000_000
-MOST_COLUMNS = 1_000
 MOST_FORMULAS = 50_000
 
-_BROKEN = (
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    expat.ExpatError,
-)
-_ZIP_ERRORS = (*_BROKEN, zipfile.zlib.error)
 _LETTERS = re.compile(rb' r="([A-Z]{1,7})[0-9]')
 _CELL = re.compile(rb' r="[A-Z]{1,3}([0-9]{1,7})"')
 _ROW = re.compile(rb'<row [^>]*?\br="([0-9]{1,9})"')
@@ -54,33 +37,44 @@ class SheetPart:
     is_table: bool
 
 
+class Contents(NamedTuple):
+    """What the directory of a workbook says."""
+
+    parts: list[SheetPart]
+    unpacked_size: int
+    is_1904: bool
+
+
 @dataclass
 class Scan:
     """What a sheet holds, counted without the parser."""
 
     last_row: int = 0
     last_column: int = 0
+    cells: int = 0
     last_filled_row: int = 0
     hidden_rows: int = 0
     formulas: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
-def inspect(path: Path) -> tuple[list[SheetPart], int]:
-    """List the sheets and the unpacked size after judging the archive by its directory alone.
+def inspect(path: Path) -> Contents:
+    """List the sheets after judging the archive by its directory alone.
 
     Raises Unreadable for bombs, DOCTYPE and damage.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            size = _refuse_bombs(archive, path.stat().st_size)
+            size = archives.refuse_bombs(archive, path.stat().st_size)
             for part in archive.infolist():
                 if part.filename.endswith((".xml", ".rels", ".vml")):
                     with archive.open(part) as stream:
-                        _refuse_doctype(stream.read(64 * 1024))
-            return _sheets(archive), size
+                        archives.refuse_doctype(stream.read(64 * 1024))
+            properties = _elements(archive.read("xl/workbook.xml"), "workbookPr")
+            is_1904 = any(found.get("date1904") in ("1", "true") for found in properties)
+            return Contents(_sheets(archive), size, is_1904)
     except Unreadable:
         raise
-    except _ZIP_ERRORS as error:
+    except archives.ERRORS as error:
         raise refusal("damaged") from error
 
 
@@ -91,6 +85,7 @@ def scan(path: Path, part: SheetPart) -> Scan:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            _refuse_lies(archive)
             with archive.open(part.path) as stream:
                 found = _scan_quickly(stream)
             if found is None:
@@ -98,18 +93,9 @@ def scan(path: Path, part: SheetPart) -> Scan:
                     found = _scan_exactly(stream)
     except Unreadable:
         raise
-    except _ZIP_ERRORS as error:
+    except archives.ERRORS as error:
         raise refusal("damaged") from error
     return found
-
-
-def column_letters(column: int) -> str:
-    """Name a column, counted from 1, as spreadsheets do."""
-    letters = ""
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
 
 
 def column_number(letters: str) -> int:
@@ -120,25 +106,13 @@ def column_number(letters: str) -> int:
     return number
 
 
-def _refuse_bombs(archive: zipfile.ZipFile, file_size: int) -> int:
-    parts = archive.infolist()
-    unpacked = sum(part.file_size for part in parts)
-    packed = sum(part.compress_size for part in parts)
-    if len(parts) > MOST_PARTS or unpacked > LARGEST_UNPACKED or packed > file_size:
-        raise refusal("bomb")
-    for part in parts:
-        if part.flag_bits & 1:
-            raise refusal("encrypted")
-        if part.file_size > SMALL and part.file_size > HIGHEST_RATIO * part.compress_size:
-            raise refusal("bomb")
-    return unpacked
-
-
-def _refuse_doctype(head: bytes) -> None:
-    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-        raise refusal("doctype")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) and "<!DOCTYPE" in head.decode("utf-16", "ignore"):
-        raise refusal("doctype")
+def _refuse_lies(archive: zipfile.ZipFile) -> None:
+    """A part that unpacks to something else than the directory says breaks its checksum: the parser would unpack all."""
+    for name in ("xl/sharedStrings.xml", "xl/styles.xml"):
+        if name in archive.NameToInfo:
+            with archive.open(name) as stream:
+                while stream.read(CHUNK):
+                    pass
 
 
 def _sheets(archive: zipfile.ZipFile) -> list[SheetPart]:
@@ -166,7 +140,7 @@ def _sheets(archive: zipfile.ZipFile) -> list[SheetPart]:
 
 def _elements(document: bytes, wanted: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
-    parser = _parser()
+    parser = archives.parser()
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if name.rpartition(":")[2] == wanted:
@@ -175,17 +149,6 @@ def _elements(document: bytes, wanted: str) -> list[dict[str, str]]:
     parser.StartElementHandler = start
     parser.Parse(document, True)
     return found
-
-
-def _parser() -> expat.XMLParserType:
-    parser = expat.ParserCreate()
-
-    def refuse(*_: object) -> None:
-        raise refusal("doctype")
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    return parser
 
 
 def _scan_quickly(stream: zipfile.ZipExtFile) -> Scan | None:
@@ -211,16 +174,21 @@ def _scan_quickly(stream: zipfile.ZipExtFile) -> Scan | None:
         block, rest = block[:end], block[end:]
         letters = _LETTERS.findall(block)
         numbers = _ROW.findall(block)
-        if len(letters) < block.count(b"<c ") or not numbers:
+        rows = list(map(int, numbers))
+        # Rows that are not in their order may stand twice, and one of them would be lost.
+        in_order = rows == sorted(set(rows)) and found.last_row < rows[0] if rows else False
+        if len(letters) < block.count(b"<c ") or not in_order or len(rows) < block.count(b"<row "):
             return None
         columns.update(letters)
-        found.last_row = max(found.last_row, max(map(int, numbers)))
+        found.cells += len(letters)
+        found.last_row = rows[-1]
         if _row_of_more_digits(len(str(found.last_row))).search(block) or not _note_contents(found, block):
             return None
     if b"<c " in rest or b":row" in rest:
         return None
     found.last_column = max((column_number(column.decode()) for column in columns), default=0)
-    return found if _fits(found.last_row, found.last_column) else None
+    is_sparse = limits.is_sparse(found.last_row, found.last_column, found.cells)
+    return None if is_sparse or not limits.fits(found.last_row, found.last_column) else found
 
 
 def _is_utf8(declaration: bytes) -> bool:
@@ -255,15 +223,15 @@ def _note_contents(found: Scan, block: bytes) -> bool:
     return True
 
 
-def _fits(last_row: int, last_column: int) -> bool:
-    return last_column <= MOST_COLUMNS and last_row * last_column <= MOST_CELLS
-
-
 class _ExactScan:
     """The same counts from a real parser, for sheets written in unusual ways and before a refusal."""
 
     def __init__(self) -> None:
         self.found = Scan()
+        self.extent = limits.Extent()
+        self.filled = bytearray(limits.MOST_ROWS + 1)
+        self.lost = self.rows = 0
+        self.is_row_counted = False
         self.row = 0
         self.column = 0
         self.formula: str | None = None
@@ -274,6 +242,7 @@ class _ExactScan:
         if self.inside == "row":
             self.row = int(attributes.get("r", self.row + 1))
             self.column = 0
+            self.is_row_counted = False
             self.found.hidden_rows += attributes.get("hidden") in ("1", "true")
         elif self.inside == "c":
             self._cell(attributes.get("r", ""))
@@ -286,6 +255,7 @@ class _ExactScan:
         elif self.inside in ("v", "t"):
             self.formula = None
             self.found.last_filled_row = max(self.found.last_filled_row, self.row)
+            self._count_row()
 
     def end(self, name: str) -> None:
         if name.rpartition(":")[2] == "c" and self.formula is not None:
@@ -294,6 +264,26 @@ class _ExactScan:
             if len(self.found.formulas) > MOST_FORMULAS:
                 raise refusal("formulas")
         self.inside = ""
+
+    def _count_row(self) -> None:
+        """Of two rows with the same number the parser keeps one."""
+        if self.is_row_counted or not 0 < self.row <= limits.MOST_ROWS:
+            return
+        self.is_row_counted = True
+        self.rows += 1
+        self.lost += self.filled[self.row]
+        self.filled[self.row] = 1
+
+    def conclude(self) -> Scan:
+        """The counts of the whole sheet.
+
+        Raises Unreadable for far cells and for rows that stand twice.
+        """
+        self.extent.refuse_far_cells()
+        if self.lost:
+            raise refusal("rows_lost", read=self.rows - self.lost, written=self.rows)
+        self.found.cells = self.extent.cells
+        return self.found
 
     def _cell(self, reference: str) -> None:
         letters = reference.rstrip("0123456789")
@@ -306,12 +296,13 @@ class _ExactScan:
             self.column += 1
         self.found.last_row = max(self.found.last_row, self.row)
         self.found.last_column = max(self.found.last_column, self.column)
-        if not _fits(self.found.last_row, self.found.last_column):
+        self.extent.note(self.row, self.column)
+        if not limits.fits(self.found.last_row, self.found.last_column):
             raise refusal("far_cell", cell=f"{column_letters(self.column)}{self.row}")
 
 
 def _scan_exactly(stream: zipfile.ZipExtFile) -> Scan:
-    exact, parser = _ExactScan(), _parser()
+    exact, parser = _ExactScan(), archives.parser()
     parser.buffer_text = True
     parser.StartElementHandler = exact.start
     parser.CharacterDataHandler = exact.text
@@ -319,4 +310,4 @@ def _scan_exactly(stream: zipfile.ZipExtFile) -> Scan:
     while chunk := stream.read(CHUNK):
         parser.Parse(chunk)
     parser.Parse(b"", True)
-    return exact.found
+    return exact.conclude()

@@ -1,10 +1,13 @@
-"""Finds the row with the column names among the first records of a file."""
+"""Finds the row with the column names among the first records of a file, and joins names written in two rows."""
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from customers import phone
 from customers.spreadsheets import cells, layouts
 from customers.spreadsheets.faults import refusal
+from customers.spreadsheets.header_words import normal
 
 Record = tuple[int, list]
 
@@ -12,11 +15,33 @@ Record = tuple[int, list]
 DEEPEST = 30
 
 
-def find(records: Sequence[Record]) -> int:
-    """The position of the header among the first records.
+class Header(NamedTuple):
+    """The column names of a table: the last row they take, the names, and the records as they were written."""
+
+    row: int
+    names: list
+    written: list[list]
+
+
+def find(records: Sequence[Record]) -> Header:
+    """The header among the first records.
 
     Raises Unreadable if nothing looks like column names.
     """
+    position = _position(records)
+    number, names = records[position]
+    below = records[position + 1][1] if position + 1 < len(records) else []
+    above = records[position - 1][1] if position else []
+    if _is_divided(names, below):
+        return Header(records[position + 1][0], _joined(names, below), [names, below])
+    if position and sum(map(_is_filled, above)) > 1 and not _holds_contacts(above):
+        return Header(number, _joined(above, names), [above, names])
+    if _is_translated(below):
+        return Header(records[position + 1][0], names, [names, below])
+    return Header(number, names, [names])
+
+
+def _position(records: Sequence[Record]) -> int:
     best, most = -1, 0
     for position, (_, record) in enumerate(records[:DEEPEST]):
         known = layouts.known_words(record)
@@ -24,7 +49,7 @@ def find(records: Sequence[Record]) -> int:
             best, most = position, known
     if best >= 0:
         return best
-    widest = max((sum(cell not in ("", None) for cell in record) for _, record in records[:DEEPEST]), default=0)
+    widest = max((sum(map(_is_filled, record)) for _, record in records[:DEEPEST]), default=0)
     if widest == 0:
         raise refusal("empty")
     for position, (_, record) in enumerate(records[:DEEPEST]):
@@ -35,13 +60,17 @@ def find(records: Sequence[Record]) -> int:
     raise refusal("no_header")
 
 
+def _is_filled(cell: object) -> bool:
+    return cell is not None and (not isinstance(cell, str) or (cell != "" and not cell.isspace()))
+
+
 def _holds_contacts(record: Sequence[object]) -> bool:
     """A phone number or an e-mail address is data, never a column name."""
     for cell in record:
         if cell in ("", None):
             continue
         number, reason = phone.normalize(cell)
-        if number or reason in ("masked", "virtual_extension", "encrypted"):
+        if number or reason in ("masked", "virtual_extension", "encrypted", "several_numbers"):
             return True
         if isinstance(cell, str) and "@" in cell and cells.email(cell)[0]:
             return True
@@ -50,14 +79,57 @@ def _holds_contacts(record: Sequence[object]) -> bool:
 
 def _looks_like_names(record: Sequence[object], widest: int) -> bool:
     """Different short texts across most of the width of the table."""
-    filled = [cell for cell in record if cell not in ("", None)]
+    filled = [cell for cell in record if _is_filled(cell)]
     return (
         len(filled) * 10 >= widest * 6
         and len(filled) >= min(2, widest)
         and len(set(filled)) == len(filled)
-        and all(isinstance(cell, str) and 0 < len(cell.strip()) <= 60 and not _is_number(cell) for cell in filled)
+        and all(map(_is_name, filled))
     )
 
 
-def _is_number(cell: str) -> bool:
-    return cells.amount(cell)[0] is not None or cells.birthday(cell)[0] is not None
+def _is_name(cell: object) -> bool:
+    if not isinstance(cell, str) or not 0 < len(cell.strip()) <= 60:
+        return False
+    return cells.amount(cell)[0] is None and cells.birthday(cell)[0] is None
+
+
+def _is_divided(upper: Sequence[object], lower: Sequence[object]) -> bool:
+    """Whether the lower row divides groups of the upper one: it is filled below merged cells only."""
+    filled = [column for column, cell in enumerate(lower) if _is_filled(cell)]
+    if len(filled) < 2 or _holds_contacts(lower) or not all(_is_name(lower[column]) for column in filled):
+        return False
+    below_group = Counter(_group_of(upper, column) for column in filled)
+    return None not in below_group and min(below_group.values()) > 1
+
+
+def _group_of(upper: Sequence[object], column: int) -> int | None:
+    """The column where the merged cell above a column begins, None where the cell above stands for itself."""
+    start = next((place for place in range(min(column, len(upper) - 1), -1, -1) if _is_filled(upper[place])), None)
+    if start is None or (start == column and (start + 1 >= len(upper) or _is_filled(upper[start + 1]))):
+        return None
+    return start
+
+
+def _is_translated(lower: Sequence[object]) -> bool:
+    """Whether the row below the names names the columns once more, in another language."""
+    filled = sum(map(_is_filled, lower))
+    return filled > 1 and layouts.known_words(lower) * 2 >= filled and not _holds_contacts(lower)
+
+
+def _joined(upper: Sequence[object], lower: Sequence[object]) -> list:
+    """The lower name, the upper where there is none; names that stand twice are told apart by their groups."""
+    width = max(len(upper), len(lower))
+    upper = [*upper, *[""] * (width - len(upper))]
+    lower = [*lower, *[""] * (width - len(lower))]
+    repeated = Counter(normal(name) for name in lower if _is_filled(name))
+    names, group = [], ""
+    for above, below in zip(upper, lower, strict=True):
+        group = above if _is_filled(above) else group
+        if not _is_filled(below):
+            names.append(above if _is_filled(above) and _is_name(above) else "")
+        elif repeated[normal(below)] > 1 and isinstance(group, str):
+            names.append(f"{group.strip()}{str(below).strip()}")
+        else:
+            names.append(below)
+    return names

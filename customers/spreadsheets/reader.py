@@ -10,16 +10,24 @@ from typing import Protocol
 from customers.msgid import _
 from customers.spreadsheets import cells, header, layouts, marker, sniff, workbook
 from customers.spreadsheets.faults import Unreadable, refusal
-from customers.spreadsheets.fields import normal
+from customers.spreadsheets.header_words import normal
 from customers.spreadsheets.marks import Place
+from customers.spreadsheets.sequence import SheetSequence
 from customers.spreadsheets.text import TextSource
 
 __all__ = ["Sheet", "Unreadable", "open_sheet"]
 
 # Rows that are looked at before the first is imported: for the header, the guess and the preview.
 SAMPLE_ROWS = 200
-_EXTENSIONS = {"xlsx": ("xlsx", "xlsm"), "csv": ("csv", "txt", "tsv"), "tsv": ("csv", "txt", "tsv")}
-_NAMED_AFTER = ("xlsx", "xlsm", "xls", "csv", "txt", "tsv", "ods", "html")
+_NOTHING_TO_READ = ("empty", "no_header", "no_rows")
+_EXTENSIONS = {
+    **{"xlsx": ("xlsx", "xlsm"), "csv": ("csv", "txt", "tsv"), "tsv": ("csv", "txt", "tsv"), "xls": ("xls",)},
+    **{"ods": ("ods",), "html": ("html", "htm"), "xml": ("xml",)},
+}
+_NAMED_AFTER = frozenset(extension for extensions in _EXTENSIONS.values() for extension in extensions)
+_SHOWN_FORMATS = {"xml": "XML (Excel 2003)"}
+# Sheets that are looked into for a table of customers before the first table is taken.
+TRIED_SHEETS = 10
 
 
 class Source(Protocol):
@@ -34,6 +42,11 @@ class Source(Protocol):
     first_column: int
     last_column: int
     last_row: int
+    is_1904: bool
+
+    def expect(self, names: list, row: int) -> None: ...
+
+    def position(self, number: int) -> tuple[str, int]: ...
 
     def records(self) -> Iterator[tuple[int, list]]: ...
 
@@ -49,35 +62,39 @@ class Sheet:
 
     def __init__(self, source: Source, notices: list[tuple[str, dict]]):
         self._source = source
-        self._notices = notices
+        self._notices = list(notices)
         self._late_notices: list[tuple[str, dict]] = []
         self._rest: Iterator[tuple[int, list]] | None = source.records()
         self._head = list(islice(self._rest, header.DEEPEST + SAMPLE_ROWS))
         self.skipped: Counter[str] = Counter()
         if not any(any(record) for number, record in self._head):
             raise refusal("empty")
-        position = header.find(self._head)
-        self.header_row, names = self._head[position]
-        self._width = len(names)
+        found = header.find(self._head)
+        self.header_row = found.row
+        self._width = len(found.names)
+        source.expect(found.names, found.row)
         # Our own column of a marked file that comes back is none of the shop's; what it said stands in `remark`.
-        self.marker, self.remark = marker.find(names), ""
-        self.headers: list[str] = [cells.shown(name) for name in marker.without(self.marker, names)]
+        self.marker, self.remark = marker.find(found.names), ""
+        self.headers: list[str] = [cells.shown(name) for name in marker.without(self.marker, found.names)]
+        self._written = [marker.without(self.marker, record) for record in found.written]
+        self._titles = [record for number, record in self._head if number < found.row and any(record)]
         self._note_table()
         self._sample = list(islice(self._below_header(iter(self._head)), SAMPLE_ROWS))
         if not self._sample and len(self._head) < header.DEEPEST + SAMPLE_ROWS:
             raise refusal("no_rows")
 
     def _note_table(self) -> None:
-        merged = self._source.merged_below(self.header_row)
-        if merged:
+        above = len(self._titles) - len(self._written) + 1
+        if above > 0:
             self.add_notice(
-                _("%(count)s areas of merged cells lie in the table; only the first row of each has the value."),
-                count=merged,
+                _("The column names are in row %(row)s; the %(count)s lines above are not imported."),
+                row=self.header_row,
+                count=above,
             )
 
     @property
     def format(self) -> str:
-        """The real format, whatever the name says: "xlsx", "csv" or "tsv"."""
+        """The real format, whatever the name says: "xlsx", "xls", "ods", "html", "xml", "csv" or "tsv"."""
         return self._source.format
 
     @property
@@ -103,7 +120,19 @@ class Sheet:
     @property
     def notices(self) -> list[tuple[str, dict]]:
         """What staff should know, as (msgid, values), complete after the last row; a `label` is itself a msgid."""
-        return [*self._notices, *self._source.notices, *self._late_notices]
+        merged = self._source.merged_below(self.header_row)
+        sentence = _("%(count)s areas of merged cells lie in the table; only the first row of each has the value.")
+        of_cells = [(sentence, {"count": merged})] if merged else []
+        return [*self._notices, *of_cells, *self._source.notices, *self._late_notices]
+
+    @property
+    def is_1904(self) -> bool:
+        """Whether the workbook counts its days from 1904."""
+        return self._source.is_1904
+
+    def position(self, number: int) -> tuple[str, int]:
+        """The sheet that a row stands in, "" for text, and its row there; known for rows that were read."""
+        return self._source.position(number)
 
     @property
     def place(self) -> Place:
@@ -122,7 +151,7 @@ class Sheet:
 
     def records(self) -> Iterator[tuple[int, list]]:
         """Every record as it stands in the file: titles, blank rows and totals too."""
-        return self._source.records()
+        return self._onward(self._source.records())
 
     def add_notice(self, sentence: str, **values: object) -> None:
         """Add a sentence for staff."""
@@ -139,7 +168,7 @@ class Sheet:
         """
         # A workbook that is already being read goes on from there; any later reading starts anew.
         rest, self._rest = self._rest, None
-        records = chain(self._head, rest) if rest is not None else self._source.records()
+        records = self._onward(chain(self._head, rest) if rest is not None else self._source.records())
         self.skipped.clear()
         self._late_notices.clear()
         return self._below_header(records)
@@ -157,6 +186,13 @@ class Sheet:
     ) -> None:
         self.close()
 
+    def _onward(self, records: Iterator[tuple[int, list]]) -> Iterator[tuple[int, list]]:
+        """The records of the first sheet, and of those behind it that belong to the table."""
+        number = 0
+        for number, record in records:
+            yield number, record
+        yield from self._source.further(number)
+
     def _without_remarks(self, records: Iterator[tuple[int, list]]) -> Iterator[tuple[int, list]]:
         for number, record in records:
             self.remark = record[self.marker.index] if self.marker.index < len(record) else ""
@@ -164,8 +200,9 @@ class Sheet:
 
     def _below_header(self, records: Iterator[tuple[int, list]]) -> Iterator[tuple[int, list]]:
         width, header_row, skipped = len(self.headers), self.header_row, self.skipped
-        first_name = next((name for name in self.headers if name), "")
-        names = list(map(normal, self.headers))
+        headers = {_first(record): [normal(cell) for cell in record[:width]] for record in self._written}
+        titles = {_first(record): _filled(record) for record in self._titles if _first(record) not in headers}
+        repeated = []
         if self.marker:
             records = self._without_remarks(records)
         number = 0
@@ -177,22 +214,40 @@ class Sheet:
                 if not any(cell is False or cell == 0 for cell in record):
                     skipped["blank"] += 1
                     continue
+                cell = None
             if number <= header_row:
                 skipped["title"] += number < header_row
                 continue
             if len(record) < width:
                 record.extend([""] * (width - len(record)))
-            if first_name in record and [normal(cell) for cell in record[:width]] == names:
+            if cell in headers and [normal(cell) for cell in record[: len(headers[cell])]] == headers[cell]:
                 skipped["repeated_header"] += 1
+                repeated.append(number)
+                continue
+            if cell in titles and _filled(record) == titles[cell]:
+                skipped["repeated_title"] += 1
+                repeated.append(number)
                 continue
             yield number, record
-        if number > header_row and self._source.cut_off(width):
-            self._late_notices.append(
-                (
-                    _("The last row %(row)s is shorter than the header; the file may have been cut off."),
-                    {"row": number},
-                )
+        self._note_end(number, repeated)
+
+    def _note_end(self, number: int, repeated: list[int]) -> None:
+        if repeated:
+            sentence = _(
+                "%(count)s lines repeat the column names or the title and were left out, the first in row %(row)s."
             )
+            self._late_notices.append((sentence, {"count": len(repeated), "row": repeated[0]}))
+        if number > self.header_row and self._source.cut_off(len(self.headers)):
+            sentence = _("The last row %(row)s is shorter than the header; the file may have been cut off.")
+            self._late_notices.append((sentence, {"row": number}))
+
+
+def _filled(record: list) -> list:
+    return [cell for cell in record if cell not in ("", None)]
+
+
+def _first(record: list) -> object:
+    return next((cell for cell in record if cell and (cell.__class__ is not str or not cell.isspace())), None)
 
 
 def open_sheet(path: str | Path, file_name: str = "") -> Sheet:
@@ -202,36 +257,53 @@ def open_sheet(path: str | Path, file_name: str = "") -> Sheet:
     """
     path = Path(path)
     kind = sniff.kind(path)
-    sheet = _open_workbook(path) if kind == "xlsx" else Sheet(TextSource(path), [])
+    sheet = Sheet(TextSource(path), []) if kind == "text" else _open_workbook(path, kind)
     extension = Path(file_name or path.name).suffix.lower().removeprefix(".")
     if extension in _NAMED_AFTER and extension not in _EXTENSIONS[sheet.format]:
         sheet.add_notice(
             _("The file is named .%(extension)s but is really %(format)s; it was read as that."),
             extension=extension,
-            format=sheet.format.upper(),
+            format=_SHOWN_FORMATS.get(sheet.format, sheet.format.upper()),
         )
     return sheet
 
 
-def _open_workbook(path: Path) -> Sheet:
-    """Open the first visible sheet that holds a table; cover sheets and instructions are passed over."""
-    sources, notices = workbook.sheets(path)
+def _open_workbook(path: Path, kind: str) -> Sheet:
+    """Open the first visible sheet that holds contacts or a known layout, else the first with a table.
+
+    Cover sheets and instructions are passed over.
+    """
+    sources, notices = workbook.sheets(path, kind)
     first_fault: Unreadable | None = None
-    for source in sources[:10]:
+    tables: dict[int, Sheet] = {}
+    chosen: int | None = None
+    passed_over: list[str] = []
+    for place, source in enumerate(sources[:TRIED_SHEETS]):
         try:
-            sheet = Sheet(source, list(notices))
+            tables[place] = Sheet(SheetSequence(source, sources[place + 1 :], passed_over), notices)
         except Unreadable as fault:
             source.close()
-            if fault.code not in ("empty", "no_header", "no_rows"):
+            if fault.code not in _NOTHING_TO_READ:
                 raise
             first_fault = first_fault or fault
+            if fault.code != "empty":
+                passed_over.append(source.sheet_name)
             continue
-        others = [other.sheet_name for other in sources if other is not source]
-        if others:
-            sheet.add_notice(
-                _("The sheet “%(name)s” is read; other sheets are not: %(others)s."),
-                name=source.sheet_name,
-                others=", ".join(others),
-            )
-        return sheet
-    raise first_fault
+        if _holds_contacts(tables[place]):
+            chosen = place
+            break
+        passed_over.append(source.sheet_name)
+    if not tables:
+        raise first_fault
+    chosen = min(tables) if chosen is None else chosen
+    for place, table in tables.items():
+        if place != chosen:
+            table.close()
+    return tables[chosen]
+
+
+def _holds_contacts(sheet: Sheet) -> bool:
+    if layouts.recognize(sheet.headers):
+        return True
+    guessed = layouts.guess(sheet.headers, [cells for _number, cells in sheet.sample()])
+    return any(column.field in ("phone", "email") for column in guessed)

@@ -27,6 +27,7 @@ class TextSource:
     format = "csv"
     sheet_name = part_name = ""
     first_column, last_column, last_row = 1, 0, 0
+    is_1904 = False
 
     def __init__(self, path: Path):
         self.path = path
@@ -72,6 +73,17 @@ class TextSource:
                 raise refusal("encoding", line=line) from error
             if pending != [END]:
                 raise refusal("open_quote", line=start)
+
+    def expect(self, names: list, row: int) -> None:
+        """Text has one table."""
+
+    def further(self, number: int) -> Iterator[tuple[int, list[str]]]:
+        """Text has no sheets behind the first."""
+        return iter(())
+
+    def position(self, number: int) -> tuple[str, int]:
+        """Text has no sheets."""
+        return "", number
 
     def merged_below(self, row: int) -> int:
         """Text has no merged cells."""

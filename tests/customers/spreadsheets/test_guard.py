@@ -6,7 +6,7 @@ import zipfile
 import pytest
 import xlsxwriter
 
-from customers.spreadsheets import guard, reader
+from customers.spreadsheets import guard, limits, reader
 from customers.spreadsheets.faults import Unreadable
 
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -186,13 +186,13 @@ def test_no_process_is_left_behind(crafted):
     path = crafted(ROW_ONE + "".join(map(row, range(2, 20_000))))
 
     sheet = reader.open_sheet(path)
-    child = sheet._source._children[0]
+    child = sheet._source._first._children[0]
     rows = sheet.rows()
     next(rows)
     sheet.close()
 
     assert child.poll() is not None
-    assert sheet._source._children == []
+    assert sheet._source._first._children == []
 
 
 def test_both_scans_count_the_same(tmp_path):
@@ -205,7 +205,7 @@ def test_both_scans_count_the_same(tmp_path):
         sheet.write_formula(5, 30, '=A1&"<b>"', None, "")
         sheet.write_formula(6, 3, "=1+1", None, 2)
         sheet.write_blank(600, 2, None, book.add_format({"bold": True}))
-    parts, _ = guard.inspect(path)
+    parts = guard.inspect(path).parts
 
     with zipfile.ZipFile(path) as archive:
         quick = guard._scan_quickly(archive.open(parts[0].path))
@@ -218,5 +218,5 @@ def test_both_scans_count_the_same(tmp_path):
 
 def test_columns_are_counted_as_spreadsheets_name_them():
     for number, letters in ((1, "A"), (26, "Z"), (27, "AA"), (703, "AAA"), (16384, "XFD")):
-        assert guard.column_letters(number) == letters
+        assert limits.column_letters(number) == letters
         assert guard.column_number(letters) == number
