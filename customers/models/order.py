@@ -127,6 +127,7 @@ class Order(models.Model):
     class Meta:
         verbose_name = _("order")
         verbose_name_plural = _("orders")
+        permissions = [("export_order", _("Can export orders"))]
         constraints = [
             # The number first: it is what staff search for, without knowing the platform.
             models.UniqueConstraint(fields=["number", "platform"], name="order_number_is_unique_at_its_platform"),
