@@ -15,7 +15,7 @@ from unfold.decorators import display
 from customers.admin import import_words
 from customers.admin.large_list import LargeListMixin
 from customers.choices import RowOutcome
-from customers.models import ImportedRow, SpreadsheetImport
+from customers.models import Customer, ImportedRow, SpreadsheetImport
 from customers.models.contact_point import masked
 
 OUTCOME_COLORS = {
@@ -48,8 +48,11 @@ class ImportedRowAdmin(LargeListMixin, ModelAdmin):
     def rows_of_page(self, request: HttpRequest, keys: Sequence[int]) -> list[ImportedRow]:
         """The rows in the order of the file."""
         rows = list(ImportedRow.objects.filter(pk__in=keys).order_by("number"))
+        # The undo of an import removes customers, and leaves the rows that tell of them.
+        present = set(Customer.objects.filter(pk__in={row.customer_id for row in rows}).values_list("pk", flat=True))
         for row in rows:
             row.reader = request.user
+            row.is_customer_there = row.customer_id in present
         return rows
 
     @display(description=_("outcome"), label=OUTCOME_COLORS)
@@ -60,7 +63,7 @@ class ImportedRowAdmin(LargeListMixin, ModelAdmin):
     @display(description=_("customer"))
     def who(self, row: ImportedRow) -> str | SafeString:
         """The name in the file, leading to the customer."""
-        if not row.customer_id:
+        if not row.is_customer_there:
             return row.name or "–"
         address = reverse("admin:customers_customer_change", args=[row.customer_id])
         name = row.name or gettext("Customer %(number)s") % {"number": row.customer_id}

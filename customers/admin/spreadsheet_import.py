@@ -14,7 +14,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from customers import clock, doorbell
-from customers.admin import import_words
+from customers.admin import import_words, undo_words
+from customers.admin.import_undo import OF_AN_UNDO, ImportUndo
 from customers.choices import CONSENT_PURPOSES, ImportStatus
 from customers.models import SpreadsheetImport
 from customers.services import imports
@@ -27,12 +28,14 @@ STATUS_COLORS = {
     ImportStatus.UPLOADED: "warning",
     ImportStatus.FAILED: "danger",
     ImportStatus.REFUSED: "danger",
+    ImportStatus.UNDOING: "info",
+    ImportStatus.UNDONE: "warning",
 }
 UNDER_WAY = (ImportStatus.QUEUED, ImportStatus.RUNNING)
 
 
 @admin.register(SpreadsheetImport)
-class SpreadsheetImportAdmin(ModelAdmin):
+class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
     """Customer files: the list of those imported, and the way of a new one."""
 
     list_display = ["file_name", "state", "outcome", "created_by", "created_at"]
@@ -53,6 +56,8 @@ class SpreadsheetImportAdmin(ModelAdmin):
     @display(description=_("result"))
     def outcome(self, imported: SpreadsheetImport) -> str:
         """What became of the rows, in one line."""
+        if imported.status in OF_AN_UNDO:
+            return undo_words.outcome(imported)
         if imported.error:
             return imported.complaint
         if imported.status in UNDER_WAY:
@@ -235,7 +240,8 @@ class SpreadsheetImportAdmin(ModelAdmin):
             "result",
             imported.file_name,
             imported,
-            is_done=imported.status == ImportStatus.DONE,
+            is_done=imported.status in (ImportStatus.DONE, *OF_AN_UNDO),
+            **self.undo_section(request, imported),
             tiles=import_words.tiles(imported, counts, is_result=True),
             reasons=import_words.by_reason(imported, counts, is_result=True),
             consent=import_words.consent_lines(imported, counts, is_result=True),
