@@ -256,6 +256,8 @@ class ImportedRow(models.Model):
     duplicate_of = models.PositiveIntegerField(_("same customer as row"), null=True, blank=True)
     problems = models.JSONField(_("problems"), default=list, blank=True)
     opt_out_kept = models.BooleanField(_("opt-out kept"), default=False)
+    # Another row of the same customer, or another customer, says something else; what, stands among the problems.
+    has_conflict = models.BooleanField(_("contradiction"), default=False, db_default=False)
     customer = models.ForeignKey(
         Customer,
         models.DO_NOTHING,
@@ -281,7 +283,8 @@ class ImportedRow(models.Model):
                 name="imported_row_wants_attention",
                 condition=Q(outcome__in=[RowOutcome.DUPLICATE, RowOutcome.REJECTED])
                 | ~Q(reason="")
-                | Q(opt_out_kept=True),
+                | Q(opt_out_kept=True)
+                | Q(has_conflict=True),
             ),
             # The customers behind a file: a filter of their list, and a condition of segments.
             models.Index(fields=["spreadsheet_import", "customer"], name="imported_row_of_customer"),
