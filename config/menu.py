@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 # Each entry: title, icon, model.
 CUSTOMERS = [
     (_("Customers"), "group", "customers.Customer"),
+    (_("Orders"), "receipt_long", "customers.Order"),
     (_("Imports"), "upload_file", "customers.SpreadsheetImport"),
     (_("Exports"), "download", "customers.Export"),
     (_("Do not contact"), "do_not_disturb_on", "customers.Suppression"),
@@ -29,6 +30,8 @@ RULES = [
     (_("Provider accounts"), "cell_tower", "notifications.ProviderAccount"),
     (_("Alerts"), "notifications_active", "notifications.Alert"),
     (_("Alert channels"), "forward_to_inbox", "notifications.AlertChannel"),
+    (_("Import layouts"), "view_column", "customers.ImportLayout"),
+    (_("Status words"), "dictionary", "customers.OrderStatusWord"),
     (_("Callbacks"), "webhook", "notifications.Receipt"),
     (_("Staff"), "badge", "auth.User"),
     (_("Roles"), "admin_panel_settings", "auth.Group"),

@@ -18,6 +18,7 @@ from redis import RedisError
 from config import safe_mode
 from customers import clock, doorbell
 from customers.models import Customer
+from customers.services import import_layouts
 from notifications.models import ProviderAccount
 
 Say = Callable[[str], None]
@@ -38,6 +39,7 @@ def prepare(*, say: Say, environment: dict[str, str]) -> str:
     say("Preparing the database and the static files.")
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
+    import_layouts.install_bundled()
     if "roles" in get_commands():
         call_command("roles", stdout=io.StringIO())
     settings.UPLOADS.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ WRITTEN_BY_THE_ENGINE = frozenset(
     for model in (
         *("delivery", "deliverytally", "hold", "submission", "receipt", "recentsends", "heartbeat", "message"),
         *("consentchange", "importedrow", "importedchange", "undofinding", "clockoffset"),
+        *("order", "orderline", "orderchange", "customeraccount"),
         *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
         *("accountgauge", "healthchange", "export"),
     )
@@ -24,6 +25,9 @@ EVERYDAY_VIEWS = (
     *("customers.view_customer", "customers.view_contactpoint", "customers.view_tag", "customers.view_customertag"),
     *("customers.view_tier", "customers.view_consent", "customers.view_consentchange", "customers.view_suppression"),
     *("customers.view_spreadsheetimport", "customers.view_importedrow", "customers.view_layoutmemory"),
+    "customers.view_importlayout",
+    *("customers.view_order", "customers.view_orderline", "customers.view_orderchange"),
+    *("customers.view_customeraccount", "customers.view_orderstatusword"),
     *("notifications.view_template", "notifications.view_signature", "notifications.view_message"),
     *("notifications.view_delivery", "notifications.view_submission", "notifications.view_hold"),
     "notifications.view_reply",
@@ -38,6 +42,8 @@ CUSTOMER_WORK = (
     *("customers.add_suppression", "customers.add_spreadsheetimport", "customers.change_spreadsheetimport"),
     *("customers.add_tag", "customers.add_customertag", "customers.change_customertag"),
     "customers.delete_customertag",
+    *("customers.add_importlayout", "customers.change_importlayout", "customers.delete_importlayout"),
+    *("customers.add_orderstatusword", "customers.change_orderstatusword"),
     "notifications.change_reply",
 )
 CAMPAIGN_WORK = (
@@ -51,7 +57,7 @@ CAMPAIGN_WORK = (
 # Who holds one of these can reach many people or carry them out of the house: a password is not enough.
 GUARDED_BY_SECOND_FACTOR = (
     *("campaigns.launch_campaign", "campaigns.test_campaign", "customers.export_customer"),
-    *("notifications.export_delivery", "campaigns.export_campaign"),
+    *("customers.export_order", "notifications.export_delivery", "campaigns.export_campaign"),
 )
 
 

@@ -1,5 +1,5 @@
 """The admin pages of customers."""
 
-from customers.admin import customer, export, imported_row, lists, spreadsheet_import
+from customers.admin import customer, export, import_layout, imported_row, lists, order, spreadsheet_import
 
-__all__ = ["customer", "export", "imported_row", "lists", "spreadsheet_import"]
+__all__ = ["customer", "export", "import_layout", "imported_row", "lists", "order", "spreadsheet_import"]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import Gender, RowOutcome
+from customers.admin import import_order_words
+from customers.choices import Gender, ImportKind, RowOutcome
 from customers.models import SpreadsheetImport
 from customers.models.contact_point import masked
 from customers.services import import_columns, import_reasons
@@ -55,9 +57,19 @@ def columns(imported: SpreadsheetImport) -> list[dict]:
     return described
 
 
-def fields() -> list[tuple[str, str]]:
+def fields(kind: str = ImportKind.CUSTOMERS) -> list[tuple[str, str]]:
     """What a column can be taken for."""
-    return [("", gettext("not imported")), *((field.key, gettext(field.label)) for field in import_columns.OFFERED)]
+    offered = ((field.key, gettext(field.label)) for field in import_columns.offered(kind))
+    return [("", gettext("not imported")), *offered]
+
+
+def of_another(imported: SpreadsheetImport) -> str:
+    """Why a person cannot decide about an upload."""
+    if imported.created_by is None:
+        return gettext("This file came in at the command line; only an administrator can change or start it here.")
+    return gettext("%(person)s uploaded this file; only that person or an administrator can change or start it.") % {
+        "person": imported.created_by
+    }
 
 
 def reason(code: str) -> tuple[str, str]:
@@ -88,7 +100,8 @@ def first_rows(imported: SpreadsheetImport, *, user: AbstractBaseUser) -> dict[s
 
 def _shown_as(field: str) -> list[str]:
     joined = {"first_name": ["name"], "last_name": ["name"], "region": ["province", "city"]}
-    return joined.get(field, ["sms_consent", "email_consent"] if field == "consent" else [field])
+    joined |= {key: ["sms_consent", "email_consent"] for key in ("consent", "opted_out_at")}
+    return joined.get(field, ["birthday"] if field == "lunar_birthday" else [field])
 
 
 def _cell(key: str, row: Mapping[str, Any], user: AbstractBaseUser) -> str:
@@ -97,7 +110,7 @@ def _cell(key: str, row: Mapping[str, Any], user: AbstractBaseUser) -> str:
         return ", ".join(value)
     if key == "gender":
         return str(Gender(value).label) if value else ""
-    if key.endswith("consent"):
+    if FIELD[key].kind == "consent":
         return str(CONSENTS.get(value, ""))
     if key in ("phone", "email") and value and not user.has_perm("customers.view_full_address"):
         return masked(value)
@@ -127,9 +140,12 @@ def tiles(imported: SpreadsheetImport, counts: Mapping[str, int], *, is_result: 
         RowOutcome.REJECTED: _("Cannot be imported"),
     }
     tones = {RowOutcome.REJECTED: "bad", RowOutcome.DUPLICATE: "warn"}
+    if imported.kind == ImportKind.ORDERS:
+        notes, tones = import_order_words.NOTES, import_order_words.TONES
+        labels = import_order_words.DONE_LABELS if is_result else import_order_words.LABELS
     return [
         Tile(
-            label=str(outcome.label if is_result else labels[outcome]),
+            label=str(outcome.label if is_result and imported.kind == ImportKind.CUSTOMERS else labels[outcome]),
             count=counts.get(outcome, 0),
             note=str(notes[outcome]),
             link=rows_link(imported, outcome=outcome.value) if is_result and counts.get(outcome, 0) else "",
@@ -141,6 +157,8 @@ def tiles(imported: SpreadsheetImport, counts: Mapping[str, int], *, is_result: 
 
 def by_reason(imported: SpreadsheetImport, counts: Mapping[str, int], *, is_result: bool) -> list[dict]:
     """Why rows were rejected, and why others came in without a phone number; the most frequent first."""
+    if imported.kind == ImportKind.ORDERS:
+        return import_order_words.lines(counts, partial(rows_link, imported) if is_result else None)
     found = []
     for key, count in sorted(counts.items(), key=lambda item: -item[1]):
         outcome, divider, code = key.partition(":")
@@ -180,6 +198,8 @@ def button(imported: SpreadsheetImport) -> str:
             "count": f"{preview['rows']:,}"
         }
     count = sum(preview["counts"].get(outcome, 0) for outcome in ("created", "updated", "unchanged"))
+    if imported.kind == ImportKind.ORDERS:
+        return import_order_words.button(count)
     return ngettext("Import %(count)s customer", "Import %(count)s customers", count) % {"count": f"{count:,}"}
 
 

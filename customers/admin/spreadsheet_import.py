@@ -6,7 +6,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.dateparse import parse_date
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -14,12 +13,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from customers import clock, doorbell
-from customers.admin import import_words, undo_words
+from customers.admin import import_order_words, import_review, import_words, undo_words
 from customers.admin.import_undo import OF_AN_UNDO, ImportUndo
-from customers.choices import CONSENT_PURPOSES, ImportStatus
+from customers.admin.marked_files import MarkedFilePages
+from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
-from customers.services import imports
+from customers.services import import_columns, import_layouts, imports
 from customers.services.import_columns import CannotMap
+from customers.services.import_options import CannotChoose
 
 STATUS_COLORS = {
     ImportStatus.DONE: "success",
@@ -35,7 +36,7 @@ UNDER_WAY = (ImportStatus.QUEUED, ImportStatus.RUNNING)
 
 
 @admin.register(SpreadsheetImport)
-class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
+class SpreadsheetImportAdmin(ImportUndo, MarkedFilePages, ModelAdmin):
     """Customer files: the list of those imported, and the way of a new one."""
 
     list_display = ["file_name", "state", "outcome", "created_by", "created_at"]
@@ -82,6 +83,7 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
     def get_urls(self) -> list:
         """The steps of an import beside the theme's own addresses."""
         steps = [("review", self.review), ("discard", self.discard), ("progress", self.progress)]
+        steps.append(("layout", self.keep_layout))
         return [
             path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"customers_spreadsheetimport_{name}")
             for name, view in steps
@@ -114,9 +116,15 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
     def review(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Keep what was chosen, and start the import if that was asked for."""
         imported = self._posted(request, pk)
+        if not self._may_decide(request, imported):
+            return _to_page(imported)
         try:
             still_holds = imports.review(
-                imported, fields=_chosen_fields(request, imported), declaration=_declaration(request)
+                imported,
+                fields=import_review.chosen_fields(request, imported),
+                declaration=import_review.declaration(request),
+                kind=request.POST.get("kind", ""),
+                choices=request.POST,
             )
             if not still_holds:
                 self._read(request, imported)
@@ -126,7 +134,7 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
                     )
             elif request.POST.get("action") == "import":
                 self._start(request, imported)
-        except (CannotMap, imports.CannotImport) as refusal:
+        except (CannotMap, CannotChoose, imports.CannotImport) as refusal:
             imported.refresh_from_db()
             if imported.status == ImportStatus.UPLOADED and imported.preview:
                 return self._review_page(request, imported, refusal=str(refusal), posted=request.POST)
@@ -136,6 +144,8 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
     def discard(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Put an upload aside and delete the file."""
         imported = self._posted(request, pk)
+        if not self._may_decide(request, imported):
+            return _to_page(imported)
         try:
             imports.discard(imported, now=clock.now())
         except imports.CannotImport as refusal:
@@ -144,6 +154,30 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
         self.log_change(request, imported, gettext("Discarded the file without importing it."))
         messages.success(request, _("The file was deleted; nothing was imported."))
         return HttpResponseRedirect(reverse("admin:customers_spreadsheetimport_changelist"))
+
+    def keep_layout(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Keep the columns of this file as a layout, for every later file with these headers."""
+        imported = self._posted(request, pk)
+        if not request.user.has_perm("customers.add_importlayout"):
+            raise PermissionDenied
+        if not self._may_decide(request, imported):
+            return _to_page(imported)
+        try:
+            layout = import_layouts.from_columns(
+                import_columns.from_json(imported.mapping),
+                name=request.POST.get("layout_name", ""),
+                kind=imported.kind,
+                platform=imported.options.get("platform", ""),
+                consent_words=imported.options.get("consent_words", {}),
+                by=request.user,
+                now=clock.now(),
+            )
+        except import_layouts.CannotKeepLayout as refusal:
+            messages.error(request, str(refusal))
+            return _to_page(imported)
+        self.log_change(request, imported, gettext("Kept its columns as the layout “%(name)s”.") % {"name": layout})
+        messages.success(request, _("Files with these columns are now recognized as “%(name)s”.") % {"name": layout})
+        return _to_page(imported)
 
     def progress(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The moving part of the progress page; asks the browser to load the next page at the end."""
@@ -192,45 +226,22 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
             raise Http404
         return imported
 
+    def _may_decide(self, request: HttpRequest, imported: SpreadsheetImport) -> bool:
+        """Whether this person decides about this upload; says so to whoever does not."""
+        if imports.may_decide(imported, request.user):
+            return True
+        messages.error(request, import_words.of_another(imported))
+        return False
+
     def _review_page(
         self, request: HttpRequest, imported: SpreadsheetImport, *, refusal: str = "", posted=None
     ) -> HttpResponse:
-        preview, counts = imported.preview, imported.preview["counts"]
-        declared = imported.declaration
-        if posted is not None:
-            declared = {key: posted.get(key, "") for key in ("place", "given_on", "wording")}
-            declared |= {"channels": posted.getlist("channels"), "purposes": posted.getlist("purposes")}
-        columns = import_words.columns(imported)
-        refused = [
-            {"number": row["number"], "is_lost": row["lost"], "problems": problems}
-            for row in preview["refused"]
-            if (problems := import_words.problems(row["problems"], user=request.user)) or row["lost"]
-        ]
-        return self._page(
-            request,
-            "review",
-            imported.file_name,
-            imported,
-            refusal=refusal,
-            blocked=import_words.sentence(preview["blocked"]) if preview["blocked"] else "",
-            columns=[column for column in columns if column["field"] or preview["blocked"]],
-            ignored=[column for column in columns if not (column["field"] or preview["blocked"])],
-            fields=import_words.fields(),
-            notices=[import_words.sentence(notice) for notice in imported.notices],
-            earlier=imports.earlier_imports(imported).first(),
-            tiles=import_words.tiles(imported, counts, is_result=False),
-            consent=import_words.consent_lines(imported, counts, is_result=False),
-            first=import_words.first_rows(imported, user=request.user),
-            refused=refused,
-            not_listed=preview["refused_rows"] - len(preview["refused"]),
-            is_partial=preview["compared"] < preview["rows"],
-            has_consent_column=_has_consent_column(imported),
-            declared=declared,
-            channels=[(channel.value, channel.label) for channel in imports.DECLARABLE_CHANNELS],
-            purposes=[(purpose.value, purpose.label) for purpose in CONSENT_PURPOSES],
-            today=clock.shop_date(clock.now()),
-            button="" if preview["blocked"] else import_words.button(imported),
-        )
+        shown = import_review.context(request, imported, refusal=refusal, posted=posted)
+        may_decide = self.has_change_permission(request) and imports.may_decide(imported, request.user)
+        shown |= {"may_import": may_decide, "is_of_another": not may_decide and self.has_change_permission(request)}
+        shown["of_another"] = import_words.of_another(imported)
+        shown |= {"may_keep_layout": may_decide and request.user.has_perm("customers.add_importlayout")}
+        return self._page(request, "review", imported.file_name, imported, **shown)
 
     def _result_page(self, request: HttpRequest, imported: SpreadsheetImport) -> HttpResponse:
         counts = imported.counts
@@ -247,6 +258,7 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
             consent=import_words.consent_lines(imported, counts, is_result=True),
             all_rows=import_words.rows_link(imported),
             took=took if took and took.total_seconds() >= 1 else None,
+            **import_order_words.result(counts),
         )
 
     def _progress(self, imported: SpreadsheetImport) -> dict:
@@ -261,6 +273,8 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
             "title": title,
             "imported": imported,
             "may_import": self.has_change_permission(request),
+            "marked": self.marked_standing(request, imported),
+            "mended": self.mended_standing(imported),
             **context,
         }
         return TemplateResponse(request, f"admin/customers/spreadsheetimport/{name}.html", page)
@@ -268,35 +282,6 @@ class SpreadsheetImportAdmin(ImportUndo, ModelAdmin):
 
 def _to_page(imported: SpreadsheetImport) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("admin:customers_spreadsheetimport_change", args=[imported.pk]))
-
-
-def _chosen_fields(request: HttpRequest, imported: SpreadsheetImport) -> dict[int, str | None]:
-    """The field chosen for each column; a form of another file has other columns, or none."""
-    chosen = {column["index"]: request.POST.get(f"column-{column['index']}") for column in imported.mapping}
-    if None in chosen.values():
-        raise CannotMap(gettext("This page no longer fits the file. Nothing was saved; check the columns again."))
-    return {index: field or None for index, field in chosen.items()}
-
-
-def _declaration(request: HttpRequest) -> dict:
-    try:
-        given_on = parse_date(request.POST.get("given_on", ""))
-    except ValueError:
-        given_on = None
-    return imports.declare(
-        channels=request.POST.getlist("channels"),
-        purposes=request.POST.getlist("purposes"),
-        place=request.POST.get("place", ""),
-        given_on=given_on,
-        wording=request.POST.get("wording", ""),
-        by=request.user,
-        now=clock.now(),
-        is_draft=request.POST.get("action") != "import",
-    )
-
-
-def _has_consent_column(imported: SpreadsheetImport) -> bool:
-    return any((column["field"] or "").endswith("consent") for column in imported.mapping)
 
 
 def _log_of_start(imported: SpreadsheetImport) -> str:

@@ -9,7 +9,6 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Max
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from customers.choices import ImportKind, Platform
 from customers.models import ImportLayout
@@ -79,6 +78,13 @@ def copy(source: ImportLayout, *, by: AbstractBaseUser, now: datetime) -> Import
     )
 
 
+def blank(values: Mapping[str, Any]) -> ImportLayout:
+    """A layout of the shop's own that is not stored yet."""
+    kind, platform = values.get("kind") or ImportKind.CUSTOMERS.value, values.get("platform", "")
+    platform = platform if platform in Platform.values else ""
+    return ImportLayout(key=_new_key(platform, kind[:9]), kind=kind, position=_next_place())
+
+
 def from_columns(
     columns: Sequence[Column],
     *,
@@ -99,8 +105,7 @@ def from_columns(
     required = [column.header for column in columns if column.field and named.get(normal(column.header)) is column]
     values = {"name": name, "kind": kind, "platform": platform, "required": required, "fields": pairs}
     values |= {"consent_words": dict(consent_words), "notice": "", "advice": "", "refused_as": "", "is_active": True}
-    layout = ImportLayout(key=_new_key(platform, kind), position=_next_place())
-    return keep(layout, values, by=by, now=now)
+    return keep(blank(values), values, by=by, now=now)
 
 
 def keep(
@@ -205,7 +210,7 @@ def is_refusal(cell: str) -> bool:
 
 def refusal_choices() -> list[tuple[str, str]]:
     """The sentences by which a file of a layout can be refused as a customer list."""
-    return [("", _("not refused")), *((code, SENTENCES[code]) for code in REFUSALS)]
+    return [("", gettext("not refused")), *((code, gettext(SENTENCES[code])) for code in REFUSALS)]
 
 
 def _names(entry: str) -> list[str]:

@@ -22,9 +22,9 @@ def table(*rows: dict[str, str], head: Sequence[str] = HEAD) -> bytes:
     return handle.getvalue().encode()
 
 
-def uploaded(content: bytes, *, name: str = "客户.csv", by=None) -> SpreadsheetImport:
-    """A file on its review page."""
-    imported = imports.upload([content], file_name=name, by=by, now=clock.now())
+def uploaded(content: bytes, *, name: str = "客户.csv", by=None, is_kind_chosen: bool = False) -> SpreadsheetImport:
+    """A file on its review page; with `is_kind_chosen` its rows are customers, whatever they look like."""
+    imported = imports.upload([content], file_name=name, by=by, now=clock.now(), is_kind_chosen=is_kind_chosen)
     imports.read(imported, now=clock.now())
     return imported
 

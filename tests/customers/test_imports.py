@@ -557,9 +557,8 @@ def test_a_declaration_needs_where_when_and_what(owner):
         (b"PK\x03\x04 cut off", "list.xlsx"),
         (b"\x89PNG\r\n\x1a\n", "list.csv"),
         (b"<html><table><tr><td>1</td></tr></table>", "list.xls"),
-        ((SAMPLES / "pdd_orders_sample.csv").read_bytes(), "pdd.csv"),
     ],
-    ids=["empty", "pdf", "truncated", "picture", "web page", "orders without phones"],
+    ids=["empty", "pdf", "truncated", "picture", "web page"],
 )
 def test_what_is_no_customer_file_is_refused_with_a_sentence(db, uploads, content, name):
     file = uploaded(content, name=name)
@@ -567,6 +566,15 @@ def test_what_is_no_customer_file_is_refused_with_a_sentence(db, uploads, conten
     assert file.status == ImportStatus.REFUSED
     assert len(file.complaint) > 10
     assert list(uploads.iterdir()) == []
+
+
+def test_orders_without_numbers_are_refused_where_customers_are_asked_for(db, uploads):
+    content = (SAMPLES / "pdd_orders_sample.csv").read_bytes()
+
+    file = uploaded(content, name="pdd.csv", is_kind_chosen=True)
+
+    assert file.status == ImportStatus.REFUSED
+    assert "拼多多" in file.complaint
 
 
 def test_a_file_without_a_phone_column_waits_for_staff_to_choose_one(db):

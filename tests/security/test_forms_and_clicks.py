@@ -105,10 +105,10 @@ def test_two_clicks_in_the_same_moment_schedule_one_campaign(transactional_db):
 
 
 def test_two_clicks_in_the_same_moment_start_one_import(transactional_db, empty_queue):
-    file = files.uploaded(files.table({"姓名": "李娜", "手机号": "13800000001"}))
+    file = files.uploaded(files.table({"姓名": "李娜", "手机号": "13800000001"}), by=staff.member("clerk"))
     form = {f"column-{column['index']}": column["field"] or "" for column in file.mapping} | {"action": "import"}
 
-    at_once(staff.signed_in("clerk"), reverse("admin:customers_spreadsheetimport_review", args=[file.pk]), form)
+    at_once(staff.again("clerk"), reverse("admin:customers_spreadsheetimport_review", args=[file.pk]), form)
 
     file.refresh_from_db()
     assert file.status == ImportStatus.QUEUED

@@ -71,7 +71,7 @@ class Command(BaseCommand):
     def _read(self, path: Path) -> SpreadsheetImport:
         with path.open("rb") as handle:
             chunks = iter(lambda: handle.read(CHUNK_BYTES), b"")
-            imported = imports.upload(chunks, file_name=path.name, by=None, now=clock.now())
+            imported = imports.upload(chunks, file_name=path.name, by=None, now=clock.now(), is_kind_chosen=True)
         imports.read(imported, now=clock.now())
         if imported.status == ImportStatus.REFUSED:
             raise imports.CannotImport(imported.complaint)
