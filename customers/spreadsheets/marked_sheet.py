@@ -61,8 +61,10 @@ class SheetEditor:
 
         Raises CannotMark for one that is written in a way this does not understand.
         """
-        # The column names are the first row that gets a cell of ours.
-        self._marks = chain([Mark(self._place.header_row, self._heading, "", {})], marks)
+        # The column names are the first row that gets a cell of ours; where they take two rows, the upper one.
+        heading, last_of_header = self._place.heading_row, self._place.header_row
+        below = [Mark(last_of_header, "", "", {})] if heading < last_of_header else []
+        self._marks = chain([Mark(heading, self._heading, "", {})], below, marks)
         self._mark = next(self._marks)
         rest = self._copy_head(source, target)
         while (end := rest.find(self._end_of_rows)) < 0:
@@ -133,7 +135,7 @@ class SheetEditor:
                 pieces.append(block[position:start])
             position = self._end(block, start)
             pieces.append(self._marked_row(block[start:position], self._mark))
-            self._is_below_header = True
+            self._is_below_header = self._mark.number >= self._place.header_row
             self._mark = next(self._marks, None)
         if not (self._only_marked and self._is_below_header):
             pieces.append(block[position:])
@@ -182,7 +184,8 @@ class SheetEditor:
     def _cells(self, opening: bytes, body: bytes, mark: Mark, moved_to: int) -> list[bytes]:
         """The cells of a row in their order: the shop's, those that were missing and are colored, and ours."""
         number, ours = moved_to or mark.number, self._place.our_column
-        toned = {self._place.column(index): tone for index, tone in mark.cells.items()}
+        placed = {self._place.column(index): tone for index, tone in mark.cells.items()}
+        toned = {column: tone for column, tone in placed.items() if column is not None}
         missing, pieces = sorted(toned), []
         column, position, style = 0, 0, 0
 
@@ -219,6 +222,8 @@ class SheetEditor:
 
     def _our_cell(self, mark: Mark, number: int, last_style: int) -> bytes:
         """The words; the heading looks like the column name before it."""
+        if not mark.text:
+            return b""
         style = self._styles.toned(0, mark.tone) if mark.tone else last_style
         text = escape(_NOT_IN_XML.sub("", mark.text)[:LONGEST_CELL]).encode()
         names = (self._prefix,) * 6

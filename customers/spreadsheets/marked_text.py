@@ -50,7 +50,7 @@ def write(
     delimiter = source.delimiter
     # Below its titles, a file is as wide as its column names.
     width = place.width - (place.marker_index is not None)
-    marks = chain([Mark(place.header_row, heading, "", {})], marks)
+    marks = chain([Mark(place.heading_row, heading, "", {})], marks)
     mark = next(marks)
     target.write(code.mark)
     for number, lines in enumerate(_records(source.path, code, delimiter), start=1):
@@ -59,7 +59,7 @@ def write(
         if mark is not None and number == mark.number:
             target.write(_marked(lines, mark.text, width, code, delimiter))
             mark = next(marks, None)
-        elif number < place.header_row or not only_marked:
+        elif number <= place.header_row or not only_marked:
             target.write(b"".join(line.raw for line in lines))
         if number % TOLD_EVERY == 0:
             told(number)

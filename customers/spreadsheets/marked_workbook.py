@@ -3,7 +3,7 @@
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +28,7 @@ def write(
     source: Path | BinaryIO,
     target: BinaryIO,
     *,
-    place: Place,
+    places: Sequence[Place],
     marks: Iterator[Mark],
     heading: str,
     only_marked: bool = False,
@@ -37,7 +37,8 @@ def write(
     """
     Write the workbook with the marks; with `only_marked`, without the rows below the header that have none.
 
-    Raises CannotMark where the sheet or the styles are written in an unusual way.
+    The table lies at `places`, on one sheet or several; the numbers of the marks run on from one to the next. Raises
+    CannotMark where a sheet or the styles are written in an unusual way.
     """
     with (
         zipfile.ZipFile(source) as old,
@@ -45,16 +46,27 @@ def write(
     ):
         styles_part = _styles_part(old)
         styles = Styles(old.read(styles_part) if styles_part in old.NameToInfo else EMPTY)
-        editor = SheetEditor(place=place, heading=heading, styles=styles, only_marked=only_marked, told=told)
-        edits = _edits(old, place.part, styles_part, only_marked=only_marked)
+        edits = _edits(old, [place.part for place in places], styles_part, only_marked=only_marked)
+
+        def mark_sheets() -> None:
+            coming = _Coming(marks)
+            for place in places:
+                editor = SheetEditor(place=place, heading=heading, styles=styles, only_marked=only_marked, told=told)
+                with new.open(_copied(old.NameToInfo[place.part]), "w") as written, old.open(place.part) as sheet:
+                    editor.copy(sheet, written, coming.until(_end(place, places), place.offset))
+
+        sheets, are_marked = {place.part for place in places}, False
         for part in old.NameToInfo.values():
             if part.filename == styles_part or edits.get(part.filename) == b"":
                 continue
+            if part.filename in sheets:
+                # All of them at the first, because the marks come in their order and not in the archive's.
+                if not are_marked:
+                    mark_sheets()
+                are_marked = True
+                continue
             with new.open(_copied(part), "w") as written:
-                if part.filename == place.part:
-                    with old.open(part) as sheet:
-                        editor.copy(sheet, written, marks)
-                elif part.filename in edits:
+                if part.filename in edits:
                     written.write(edits[part.filename])
                 else:
                     with old.open(part) as stream:
@@ -62,6 +74,25 @@ def write(
         # Behind the sheet, because only now it is known which styles its cells need.
         known = old.NameToInfo.get(styles_part) or zipfile.ZipInfo(styles_part)
         new.writestr(_copied(known), styles.document())
+
+
+class _Coming:
+    """The marks of one sheet after the other, out of one stream."""
+
+    def __init__(self, marks: Iterator[Mark]):
+        self._marks = marks
+        self._next = next(marks, None)
+
+    def until(self, end: int | None, offset: int) -> Iterator[Mark]:
+        """The marks of a sheet, numbered as its rows are."""
+        while self._next is not None and (end is None or self._next.number <= end):
+            mark, self._next = self._next, next(self._marks, None)
+            yield mark._replace(number=mark.number - offset)
+
+
+def _end(place: Place, places: Sequence[Place]) -> int | None:
+    """The last number of a place; None for the last one."""
+    return min((other.offset for other in places if other.offset > place.offset), default=None)
 
 
 def _copied(part: zipfile.ZipInfo) -> zipfile.ZipInfo:
@@ -82,7 +113,9 @@ def _styles_part(archive: zipfile.ZipFile) -> str:
     return target[1:] if target.startswith("/") else f"xl/{target}"
 
 
-def _edits(archive: zipfile.ZipFile, sheet: str, styles_part: str, *, only_marked: bool) -> dict[str, bytes]:
+def _edits(
+    archive: zipfile.ZipFile, sheets: Sequence[str], styles_part: str, *, only_marked: bool
+) -> dict[str, bytes]:
     """The small parts that change; b"" for those that are left out."""
     edits = {}
     if styles_part not in archive.NameToInfo:
@@ -97,10 +130,11 @@ def _edits(archive: zipfile.ZipFile, sheet: str, styles_part: str, *, only_marke
             b'<%%bRelationship Id="rIdStyles" Type="%b/styles" Target="/%b"/>' % (_RELATION, styles_part.encode()),
         )
     if only_marked:
-        folder, _slash, name = sheet.rpartition("/")
-        relations = f"{folder}/_rels/{name}.rels"
-        if relations in archive.NameToInfo:
-            edits[relations] = _without(archive.read(relations), b"Relationship", _is_bound_to_rows)
+        for sheet in sheets:
+            folder, _slash, name = sheet.rpartition("/")
+            relations = f"{folder}/_rels/{name}.rels"
+            if relations in archive.NameToInfo:
+                edits[relations] = _without(archive.read(relations), b"Relationship", _is_bound_to_rows)
         if _CALCULATION_ORDER in archive.NameToInfo:
             # It lists cells with formulas, of which the marked sheet keeps only the results.
             edits[_CALCULATION_ORDER] = b""

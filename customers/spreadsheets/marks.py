@@ -21,11 +21,12 @@ class Mark(NamedTuple):
 
 class Place(NamedTuple):
     """
-    Where the table lies in its file.
+    Where a table lies in its file; a table that goes on upon further sheets has a place on each.
 
-    `part` of the workbook ("" for text), the row with the column names, the first column of the records counted from
-    1, how many cells a record has, the first column behind everything, the last row, and at which cell of the record
-    an earlier marking put our column.
+    `part` of the workbook ("" for text), the last row of the column names, the first column of the records counted
+    from 1, how many cells a record has, the first column behind everything, the last row, and at which cell of the
+    record an earlier marking put our column. `heading_row` is the first row of the column names; `offset` what the
+    numbers of marks are ahead of the rows of the sheet; `order` where a further sheet keeps the cells of a record.
     """
 
     part: str
@@ -35,11 +36,14 @@ class Place(NamedTuple):
     free_column: int
     last_row: int
     marker_index: int | None
+    heading_row: int = 0
+    offset: int = 0
+    order: tuple[int | None, ...] | None = None
 
-    def column(self, index: int) -> int:
-        """The column, counted from 1, of a cell of the shop; ours is passed over."""
-        shift = self.marker_index is not None and index >= self.marker_index
-        return self.first_column + index + shift
+    def column(self, index: int) -> int | None:
+        """The column, counted from 1, of a cell of a record as the file has it; None where the sheet lacks it."""
+        own = index if self.order is None else self.order[index]
+        return None if own is None else self.first_column + own
 
     @property
     def our_column(self) -> int:

@@ -54,6 +54,11 @@ class Source(Protocol):
 
     def cut_off(self, width: int) -> bool: ...
 
+    @property
+    def goes_on(self) -> bool: ...
+
+    def further_places(self, first: Place) -> list[Place]: ...
+
     def close(self) -> None: ...
 
 
@@ -135,11 +140,11 @@ class Sheet:
         return self._source.position(number)
 
     @property
-    def place(self) -> Place:
-        """Where the table lies in the file."""
+    def places(self) -> list[Place]:
+        """Where the table lies in the file; complete once all rows were read, where it goes on upon further sheets."""
         source, marked_before = self._source, self.marker.index if self.marker else None
         free_column = max(source.first_column + self._width, source.last_column + 1)
-        return Place(
+        first = Place(
             part=source.part_name,
             header_row=self.header_row,
             first_column=source.first_column,
@@ -147,7 +152,14 @@ class Sheet:
             free_column=free_column,
             last_row=source.last_row,
             marker_index=marked_before,
+            heading_row=self.header_row - len(self._written) + 1,
         )
+        return [first, *source.further_places(first)]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether further sheets may belong to the table."""
+        return self._source.goes_on
 
     def records(self) -> Iterator[tuple[int, list]]:
         """Every record as it stands in the file: titles, blank rows and totals too."""

@@ -8,6 +8,7 @@ from customers.msgid import _
 from customers.spreadsheets import header, marker
 from customers.spreadsheets.faults import Unreadable
 from customers.spreadsheets.header_words import normal
+from customers.spreadsheets.marks import Place
 from customers.spreadsheets.workbook import WorkbookSource
 
 # A workbook with more sheets is no list of customers; each is parsed by a process of its own.
@@ -26,6 +27,7 @@ class SheetSequence:
         self._passed_over = list(passed_over)
         self._names: list = []
         self._joined: list[tuple[int, int, WorkbookSource]] = []
+        self._orders: list[tuple[_Order, int]] = []
         self._unread: list[str] = []
         self.format, self.sheet_name, self.part_name = first.format, first.sheet_name, first.part_name
 
@@ -40,7 +42,7 @@ class SheetSequence:
 
     def further(self, number: int) -> Iterator[tuple[int, list]]:
         """Yield (running number, cells) below the names of the other sheets; `number` is the last of the first."""
-        self._unread = []
+        self._unread, self._orders = [], []
         del self._joined[1:]
         offset = max(number, self._first.last_row)
         for source in self._behind[:MOST_SHEETS]:
@@ -50,6 +52,7 @@ class SheetSequence:
             if order is None:
                 source.close()
                 continue
+            self._orders.append((order, max(len(record) for _row, record in head)))
             below, last = self._joined[-1][1], 0
             for chunk in (head, rows):
                 for last, record in chunk:
@@ -59,9 +62,28 @@ class SheetSequence:
         self._unread += [source.sheet_name for source in self._behind[MOST_SHEETS:]]
 
     @property
-    def places(self) -> list[tuple[int, int, WorkbookSource]]:
-        """What was read so far: the number before each sheet's first row, the row with its names, the sheet."""
-        return list(self._joined)
+    def goes_on(self) -> bool:
+        """Whether sheets stand behind the first that may belong to the table."""
+        return bool(self._behind)
+
+    def further_places(self, first: Place) -> list[Place]:
+        """Where the table goes on, as far as it was read."""
+        depth = first.header_row - first.heading_row
+        return [
+            first._replace(
+                part=source.part_name,
+                header_row=row,
+                heading_row=row - depth,
+                first_column=source.first_column,
+                width=width,
+                free_column=max(source.first_column + width, source.last_column + 1),
+                last_row=source.last_row,
+                marker_index=order.marker_index if order.places else first.marker_index,
+                offset=offset,
+                order=order.places,
+            )
+            for (offset, row, source), (order, width) in zip(self._joined[1:], self._orders, strict=True)
+        ]
 
     @property
     def notices(self) -> list[tuple[str, dict]]:
@@ -141,8 +163,8 @@ class SheetSequence:
 class _Order:
     """Where a further sheet keeps the columns of the first one."""
 
-    def __init__(self, places: list[int | None] | None):
-        self._places = places
+    def __init__(self, places: tuple[int | None, ...] | None, marker_index: int | None = None):
+        self.places, self.marker_index = places, marker_index
 
     @classmethod
     def between(cls, expected: list, found: list) -> "_Order | None":
@@ -161,14 +183,14 @@ class _Order:
         places = [
             (theirs.index if theirs else None) if place in own else names[name] for place, name in enumerate(wanted)
         ]
-        return cls(places)
+        return cls(tuple(places), theirs.index if theirs else None)
 
     def apply(self, record: list) -> list:
         """The cells of a record in the order of the first sheet."""
-        if self._places is None:
+        if self.places is None:
             return record
         width = len(record)
-        return [record[place] if place is not None and place < width else "" for place in self._places]
+        return [record[place] if place is not None and place < width else "" for place in self.places]
 
 
 def _bare(names: list) -> list[str]:

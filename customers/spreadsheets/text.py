@@ -11,6 +11,7 @@ from pathlib import Path
 from customers.msgid import _
 from customers.spreadsheets import layouts
 from customers.spreadsheets.faults import Unreadable, refusal
+from customers.spreadsheets.marks import Place
 
 CHUNK = 1024 * 1024
 LONGEST_LINE = 4 * CHUNK
@@ -27,7 +28,7 @@ class TextSource:
     format = "csv"
     sheet_name = part_name = ""
     first_column, last_column, last_row = 1, 0, 0
-    is_1904 = False
+    is_1904 = goes_on = False
 
     def __init__(self, path: Path):
         self.path = path
@@ -84,6 +85,10 @@ class TextSource:
     def position(self, number: int) -> tuple[str, int]:
         """Text has no sheets."""
         return "", number
+
+    def further_places(self, first: Place) -> list[Place]:
+        """Text has no sheets."""
+        return []
 
     def merged_below(self, row: int) -> int:
         """Text has no merged cells."""
