@@ -1,8 +1,10 @@
 """What became of the rows of an imported file, behind every number of the result page."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -12,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from customers.admin import import_words
+from customers.admin import import_order_words, import_words
 from customers.admin.large_list import LargeListMixin
-from customers.choices import RowOutcome
+from customers.choices import ImportKind, RowOutcome
 from customers.models import Customer, ImportedRow, SpreadsheetImport
 from customers.models.contact_point import masked
+from customers.services import import_reasons
 
 OUTCOME_COLORS = {
     RowOutcome.CREATED: "success",
@@ -26,12 +29,31 @@ OUTCOME_COLORS = {
 }
 
 
+class ProblemFilter(admin.SimpleListFilter):
+    """The rows with something of one kind to know about."""
+
+    title = _("what to know")
+    parameter_name = "problem"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        """What can be wrong with a row."""
+        return sorted(
+            ((code, gettext(what)) for code, (what, _remedy) in import_reasons.REASONS.items()), key=itemgetter(1)
+        )
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        """The rows of the file that have this problem."""
+        return queryset.filter(problems__contains=[{"code": self.value()}]) if self.value() else queryset
+
+
 @admin.register(ImportedRow)
 class ImportedRowAdmin(LargeListMixin, ModelAdmin):
     """The rows of one import; nobody changes them."""
 
     list_display = ["number", "state", "who", "reachable_at", "explanation"]
     list_display_links = None
+    list_filter = [ProblemFilter]
+    list_filter_sheet = True
     ordering = ["number"]
     actions = None
 
@@ -45,9 +67,25 @@ class ImportedRowAdmin(LargeListMixin, ModelAdmin):
         title = gettext("Rows of %(file)s") % {"file": imported.file_name}
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        """Rows of an order file name their order."""
+        imports = SpreadsheetImport.objects.filter(kind=ImportKind.ORDERS)
+        asked = request.GET.get("spreadsheet_import", "")
+        if asked.isdecimal() and imports.filter(pk=asked).exists():
+            return ["number", "state", "order", *self.list_display[2:]]
+        return self.list_display
+
+    @display(description=_("order"))
+    def order(self, row: ImportedRow) -> str | SafeString:
+        """The order's number, leading to it."""
+        if not row.external_id:
+            return "–"
+        address = import_order_words.order_link(row.external_id)
+        return format_html('<a class="hy-link hy-number" href="{}">{}</a>', address, row.external_id)
+
     def rows_of_page(self, request: HttpRequest, keys: Sequence[int]) -> list[ImportedRow]:
         """The rows in the order of the file."""
-        rows = list(ImportedRow.objects.filter(pk__in=keys).order_by("number"))
+        rows = list(ImportedRow.objects.filter(pk__in=keys).select_related("spreadsheet_import").order_by("number"))
         # The undo of an import removes customers, and leaves the rows that tell of them.
         present = set(Customer.objects.filter(pk__in={row.customer_id for row in rows}).values_list("pk", flat=True))
         for row in rows:
@@ -82,7 +120,11 @@ class ImportedRowAdmin(LargeListMixin, ModelAdmin):
         """Why the row was refused, or which of its cells were, and what to do."""
         lines = []
         if row.duplicate_of:
-            lines.append(gettext("Same customer as row %(number)d.") % {"number": row.duplicate_of})
+            is_order = row.spreadsheet_import.kind == ImportKind.ORDERS
+            words = (
+                gettext("Same order as row %(number)d.") if is_order else gettext("Same customer as row %(number)d.")
+            )
+            lines.append(words % {"number": row.duplicate_of})
         if row.opt_out_kept:
             lines.append(gettext("Agrees in the file, but has opted out: the opt-out was kept."))
         found = import_words.problems(row.problems, user=row.reader)
