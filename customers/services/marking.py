@@ -15,8 +15,8 @@ from customers.spreadsheets.marker import TO_KNOW, TO_MEND
 from customers.spreadsheets.marks import KNOW, MEND, Mark
 from customers.spreadsheets.rows import SKIP, Row
 
-# Said about rows that are in, or about what the shop cannot mend: nobody has to do anything.
-MILD = frozenset(["hidden_name", "duplicate"])
+# Said about rows that are in, about conflicts in which one side counts, and about what the shop cannot mend.
+MILD = frozenset(["hidden_name", "duplicate", "differs", "meets_another", "not_clearable"])
 # Problems of a row that name no column, and whose cells they are.
 FIELDS_OF = {"number_taken": ("external_id",), "too_long": ("name", "first_name", "last_name", "tier")}
 WANTS_WORDS = (
