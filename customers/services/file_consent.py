@@ -15,22 +15,33 @@ SELECT EXISTS (
     SELECT FROM planned_row
     WHERE (sms_wish IN ('no', 'opt_out') OR email_wish IN ('no', 'opt_out'))
       AND (outcome IN ('matched', 'duplicate') OR 'opt_out' IN (sms_wish, email_wish))
+       OR purpose_wishes IS NOT NULL AND array_to_string(purpose_wishes, ' ') ~ ':(no|opt_out)'
 )
 """
 
 # A later row of the same customer may refuse what the first one allowed, and never the other way round. Whoever is new
 # in this chunk has answered nothing yet, and is not looked up among the answers.
 WISHES = """
-WITH said (number, customer_id, outcome, channel, address, wish) AS (
+WITH said (number, customer_id, outcome, channel, address, wish, purpose) AS (
     SELECT number, customer_id, outcome, 'sms', phone,
            CASE WHEN sms_wish = 'unknown' AND 'sms' = ANY(%(declared_channels)s) THEN 'declared'
-                ELSE sms_wish END
+                ELSE sms_wish END, NULL
     FROM planned_row
     UNION ALL
     SELECT number, customer_id, outcome, 'email', email,
            CASE WHEN email_wish = 'unknown' AND 'email' = ANY(%(declared_channels)s) THEN 'declared'
-                ELSE email_wish END
+                ELSE email_wish END, NULL
     FROM planned_row
+    UNION ALL
+    -- A column for one purpose speaks for that alone.
+    SELECT number, customer_id, outcome, given.parts[1],
+           CASE given.parts[1] WHEN 'sms' THEN phone ELSE email END,
+           CASE WHEN given.parts[3] = 'unknown' AND given.parts[1] = ANY(%(declared_channels)s)
+                     AND given.parts[2] = ANY(%(declared_purposes)s) THEN 'declared'
+                ELSE given.parts[3] END, given.parts[2]
+    FROM planned_row
+    CROSS JOIN LATERAL (SELECT string_to_array(told, ':') AS parts FROM unnest(purpose_wishes) told) given
+    WHERE purpose_wishes IS NOT NULL
 ), wish AS MATERIALIZED (
     SELECT * FROM said
     WHERE customer_id IS NOT NULL AND (
@@ -61,10 +72,12 @@ WITH said (number, customer_id, outcome, channel, address, wish) AS (
        AND elsewhere.status = 'withdrawn'
     WHERE wish.wish IN ('yes', 'declared')
 ), asked AS (
-    SELECT wish.*, purpose
+    SELECT wish.number, wish.customer_id, wish.outcome, wish.channel, wish.address, wish.wish,
+           wish.purpose IS NOT NULL AS is_for_one_purpose, meant.purpose
     FROM wish CROSS JOIN LATERAL unnest(
-        CASE wish.wish WHEN 'declared' THEN %(declared_purposes)s::text[] ELSE %(all_purposes)s::text[] END
-    ) AS purpose
+        CASE WHEN wish.purpose IS NOT NULL THEN ARRAY[wish.purpose]
+             WHEN wish.wish = 'declared' THEN %(declared_purposes)s::text[] ELSE %(all_purposes)s::text[] END
+    ) AS meant (purpose)
 ), compared AS (
     SELECT asked.*, NULL AS status FROM asked WHERE outcome = 'created'
     UNION ALL
@@ -83,14 +96,14 @@ WITH said (number, customer_id, outcome, channel, address, wish) AS (
                WHEN compared.status = 'withdrawn' OR closed.address IS NOT NULL THEN 'kept'
                WHEN compared.status IS NULL THEN 'grant'
            END AS effect,
-           compared.outcome = 'created' AS is_new
+           compared.outcome = 'created' AS is_new, compared.is_for_one_purpose
     FROM compared
     LEFT JOIN closed
         ON closed.channel = compared.channel AND closed.address = compared.address
        AND closed.purpose = compared.purpose
     LEFT JOIN refusal ON refusal.customer_id = compared.customer_id AND refusal.channel = compared.channel
 )
-INSERT INTO consent_wish (number, customer_id, channel, purpose, wish, effect, is_new)
+INSERT INTO consent_wish (number, customer_id, channel, purpose, wish, effect, is_new, is_for_one_purpose)
 SELECT * FROM answered WHERE effect IS NOT NULL
 """
 
@@ -120,7 +133,14 @@ FROM consent_wish WHERE effect = 'grant'
 """
 
 WITHDRAWALS = """
-SELECT channel, array_agg(DISTINCT customer_id) FROM consent_wish WHERE effect = 'withdraw' GROUP BY channel
+SELECT channel, purposes, array_agg(customer_id)
+FROM (
+    SELECT channel, customer_id,
+           CASE WHEN bool_and(is_for_one_purpose) THEN array_agg(DISTINCT purpose ORDER BY purpose)
+                ELSE %(all_purposes)s::text[] END AS purposes
+    FROM consent_wish WHERE effect = 'withdraw' GROUP BY channel, customer_id
+) refused
+GROUP BY channel, purposes
 """
 
 
@@ -184,13 +204,15 @@ def take(cursor: CursorWrapper, evidence: FileEvidence, *, now: datetime) -> Non
         "declared_by": declaration.by.pk if declaration.by else None,
         "actor": evidence.by.pk if evidence.by else None,
         "import": evidence.import_id,
+        "all_purposes": [purpose.value for purpose in CONSENT_PURPOSES],
     }
     # The answer of the first is the one that is fetched.
     cursor.execute(";".join([WITHDRAWALS, GRANT_NEW, GRANT, GRANT_EVIDENCE]), values)
-    for channel, customer_ids in cursor.fetchall():
+    for channel, purposes, customer_ids in cursor.fetchall():
         consent.withdraw(
             customer_ids,
             channels=[channel],
+            purposes=purposes,
             source=ConsentSource.IMPORT,
             wording=evidence.wordings.get(channel, ""),
             now=now,

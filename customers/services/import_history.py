@@ -50,6 +50,7 @@ FROM (
         SELECT customer_id, 'field' AS kind FROM changed_customer
         UNION ALL SELECT customer_id, 'point' FROM missing_point
         UNION ALL SELECT customer_id, 'tag' FROM missing_tag
+        UNION ALL SELECT customer_id, 'tag' FROM surplus_tag
     ) touched GROUP BY customer_id
 ) part
 JOIN planned_row planned ON planned.customer_id = part.customer_id AND planned.outcome = 'matched'

@@ -1,6 +1,8 @@
 """Merges planned rows into customers, addresses, tags, tiers and consents: a statement per table."""
 
+import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -30,11 +32,11 @@ ON CONFLICT (name) DO NOTHING
 
 CREATE_CUSTOMERS = """
 INSERT INTO customers_customer (
-    id, name, gender, birth_year, birth_month, birth_day, tier_id, city, province, external_id, note,
+    id, name, gender, birth_year, birth_month, birth_day, birth_calendar, tier_id, city, province, external_id, note,
     created_at, updated_at
 )
 SELECT planned.customer_id, planned.name, planned.gender, planned.birth_year, planned.birth_month, planned.birth_day,
-       tier.id, planned.city, planned.province,
+       planned.birth_calendar, tier.id, planned.city, planned.province,
        CASE WHEN planned.keeps_external_id THEN planned.external_id ELSE '' END, planned.note, %(now)s, %(now)s
 FROM planned_row planned
 LEFT JOIN customers_tier tier ON tier.name = planned.tier
@@ -42,21 +44,30 @@ WHERE planned.outcome = 'created'
 ORDER BY planned.number
 """
 
-UPDATE_CUSTOMERS = """
+# Null where the row clears nothing: then none of these is true.
+CLEARS = "WHEN '{}' = ANY(planned.cleared) THEN {}"
+UPDATE_CUSTOMERS = f"""
 UPDATE customers_customer target SET
-    name = coalesce(nullif(planned.name, ''), target.name),
-    gender = coalesce(nullif(planned.gender, ''), target.gender),
+    name = CASE {CLEARS.format("name", "''")} ELSE coalesce(nullif(planned.name, ''), target.name) END,
+    gender = CASE {CLEARS.format("gender", "''")} ELSE coalesce(nullif(planned.gender, ''), target.gender) END,
     birth_year = CASE
+        {CLEARS.format("birthday", "NULL")}
         WHEN planned.birth_month IS NULL THEN target.birth_year
         WHEN planned.birth_year IS NOT NULL THEN planned.birth_year
-        WHEN (planned.birth_month, planned.birth_day) = (target.birth_month, target.birth_day) THEN target.birth_year
+        WHEN (planned.birth_month, planned.birth_day, planned.birth_calendar)
+             = (target.birth_month, target.birth_day, target.birth_calendar) THEN target.birth_year
     END,
-    birth_month = coalesce(planned.birth_month, target.birth_month),
-    birth_day = coalesce(planned.birth_day, target.birth_day),
-    tier_id = coalesce(tier.id, target.tier_id),
-    province = coalesce(nullif(planned.province, ''), target.province),
-    city = coalesce(nullif(planned.city, ''), target.city),
-    note = coalesce(nullif(planned.note, ''), target.note),
+    birth_month = CASE {CLEARS.format("birthday", "NULL")} ELSE coalesce(planned.birth_month, target.birth_month) END,
+    birth_day = CASE {CLEARS.format("birthday", "NULL")} ELSE coalesce(planned.birth_day, target.birth_day) END,
+    birth_calendar = CASE
+        {CLEARS.format("birthday", "''")}
+        WHEN planned.birth_month IS NULL THEN target.birth_calendar ELSE planned.birth_calendar
+    END,
+    tier_id = CASE {CLEARS.format("tier", "NULL")} ELSE coalesce(tier.id, target.tier_id) END,
+    province = CASE {CLEARS.format("province", "''")}
+        ELSE coalesce(nullif(planned.province, ''), target.province) END,
+    city = CASE {CLEARS.format("city", "''")} ELSE coalesce(nullif(planned.city, ''), target.city) END,
+    note = CASE {CLEARS.format("note", "''")} ELSE coalesce(nullif(planned.note, ''), target.note) END,
     external_id = CASE WHEN planned.keeps_external_id THEN planned.external_id ELSE target.external_id END,
     updated_at = %(now)s
 FROM changed_customer changed
@@ -88,6 +99,11 @@ SELECT missing.customer_id, tag.id FROM missing_tag missing JOIN customers_tag t
 ON CONFLICT (customer_id, tag_id) DO NOTHING
 """
 
+LOSE_TAGS = """
+DELETE FROM customers_customertag held USING surplus_tag surplus
+WHERE held.customer_id = surplus.customer_id AND held.tag_id = surplus.tag_id
+"""
+
 # Apart from the statement above, because looking for conflicts costs a third, and a new customer has none; the same
 # few tags stand in row after row.
 TAG_THE_NEW = """
@@ -103,7 +119,10 @@ WHERE planned.outcome = 'created'
 
 # Sent together, as in `import_plan`.
 MERGE = ";".join(
-    [NEW_TIERS, NEW_TAGS, CREATE_CUSTOMERS, UPDATE_CUSTOMERS, SECOND_PLACE, ADD_POINTS, ADD_TAGS, TAG_THE_NEW]
+    (
+        *(NEW_TIERS, NEW_TAGS, CREATE_CUSTOMERS, UPDATE_CUSTOMERS),
+        *(SECOND_PLACE, ADD_POINTS, LOSE_TAGS, ADD_TAGS, TAG_THE_NEW),
+    )
 )
 
 # A known customer is updated if anything about it changes; shared by the preview and the import.
@@ -114,27 +133,67 @@ LEFT JOIN (
     SELECT customer_id FROM changed_customer
     UNION SELECT customer_id FROM missing_point
     UNION SELECT customer_id FROM missing_tag
+    UNION SELECT customer_id FROM surplus_tag
     UNION SELECT customer_id FROM consent_wish WHERE effect IN ('grant', 'withdraw') AND NOT is_new
 ) touched ON touched.customer_id = planned.customer_id AND planned.outcome = 'matched'
+"""
+
+# After the merge: what the customer says now is what the row that counts said. A year that only one of the two tells
+# contradicts nothing.
+BORN = """CASE WHEN {month} IS NULL THEN '' ELSE
+    CASE WHEN {calendar} <> '' THEN 'L' ELSE '' END
+    || CASE WHEN planned.birth_year IS NULL OR customer.birth_year IS NULL THEN '-' ELSE {year}::text END
+    || '-' || lpad({month}::text, 2, '0') || CASE {calendar} WHEN 'leap' THEN '+' ELSE '-' END
+    || lpad({day}::text, 2, '0') END"""
+BIRTHDAY_OF = {
+    whose: BORN.format(**{part: f"{whose}.birth_{part}" for part in ("year", "month", "day", "calendar")})
+    for whose in ("planned", "customer")
+}
+CONTRADICTIONS = f"""
+INSERT INTO contradiction (number, problems)
+SELECT number, jsonb_agg(jsonb_build_object(
+    'column', coalesce(%(headers)s::jsonb ->> field, ''), 'cell', left(cell, 80), 'code', code, 'kept', left(kept, 80)
+) ORDER BY position)
+FROM (
+    SELECT planned.number, given.position, given.field, given.cell, 'differs' AS code, given.kept
+    FROM planned_row planned
+    JOIN customers_customer customer ON customer.id = planned.customer_id
+    LEFT JOIN customers_tier tier ON tier.id = customer.tier_id
+    LEFT JOIN customers_contactpoint mail
+        ON mail.customer_id = customer.id AND mail.channel = 'email' AND mail.is_primary
+    CROSS JOIN LATERAL (VALUES
+        (1, 'name', planned.name, customer.name),
+        (2, 'birthday', {BIRTHDAY_OF["planned"]}, {BIRTHDAY_OF["customer"]}),
+        (3, 'gender', planned.gender, customer.gender),
+        (4, 'tier', planned.tier, tier.name),
+        (5, 'city', planned.city, customer.city),
+        (6, 'email', planned.email, mail.address),
+        (7, 'external_id', planned.external_id, customer.external_id)
+    ) AS given (position, field, cell, kept)
+    WHERE planned.outcome = 'duplicate' AND given.cell <> '' AND given.kept <> '' AND given.cell <> given.kept
+    UNION ALL
+    SELECT number, 8, 'email', email, 'meets_another', other_id::text FROM planned_row WHERE other_id IS NOT NULL
+    UNION ALL
+    SELECT number, 9, 'external_id', external_id, 'number_taken', '' FROM planned_row
+    WHERE external_id <> '' AND NOT keeps_external_id AND outcome IN ('created', 'matched')
+) found
+GROUP BY number
 """
 
 KEEP_ROWS = f"""
 INSERT INTO customers_importedrow (
     spreadsheet_import_id, number, name, phone, email, external_id, outcome, reason, duplicate_of, problems,
-    opt_out_kept, customer_id
+    opt_out_kept, has_conflict, customer_id
 )
 SELECT %(import)s, planned.number, planned.name, planned.phone, planned.email, planned.external_id,
        {OUTCOME},
        planned.reason, planned.duplicate_of,
-       CASE WHEN planned.external_id <> '' AND NOT planned.keeps_external_id
-                 AND planned.outcome IN ('created', 'matched')
-            THEN planned.problems
-                || jsonb_build_object('column', '', 'cell', planned.external_id, 'code', 'number_taken')
-            ELSE planned.problems END,
-       kept.number IS NOT NULL, planned.customer_id
+       planned.problems || coalesce(contradiction.problems, '[]'),
+       kept.number IS NOT NULL, contradiction.number IS NOT NULL, planned.customer_id
 FROM planned_row planned
 {TOUCHED}LEFT JOIN (SELECT DISTINCT number FROM consent_wish WHERE effect = 'kept') kept
     ON kept.number = planned.number
+LEFT JOIN contradiction ON contradiction.number = planned.number
 ORDER BY planned.number
 """
 
@@ -158,7 +217,8 @@ FROM planned_row planned
 """
 
 COUNT_WISHES = """
-SELECT effect, count(DISTINCT number) FROM consent_wish WHERE effect <> '' GROUP BY effect
+SELECT 'consent:' || effect, count(DISTINCT number) FROM consent_wish WHERE effect <> '' GROUP BY effect
+UNION ALL SELECT 'contradicting', count(*) FROM contradiction HAVING count(*) > 0
 """
 
 
@@ -167,6 +227,8 @@ class File(NamedTuple):
 
     import_id: int
     evidence: file_consent.FileEvidence
+    # The headers of the columns by their fields, as problems name them.
+    headers: Mapping[str, str]
 
 
 def write(cursor: CursorWrapper, file: File, *, now: datetime) -> None:
@@ -179,7 +241,7 @@ def write(cursor: CursorWrapper, file: File, *, now: datetime) -> None:
     cursor.execute(MERGE, values)
     import_history.capture(cursor, file.import_id, now=now)
     file_consent.take(cursor, file.evidence, now=now)
-    cursor.execute(f"{KEEP_ROWS};{TAKE}", values)
+    cursor.execute(f"{CONTRADICTIONS};{KEEP_ROWS};{TAKE}", values | {"headers": json.dumps(file.headers)})
 
 
 def counts(cursor: CursorWrapper) -> Counter[str]:
@@ -191,8 +253,7 @@ def counts(cursor: CursorWrapper) -> Counter[str]:
         if reason:
             found[f"{outcome}:{reason}"] += count
     cursor.nextset()
-    for effect, count in cursor.fetchall():
-        found[f"consent:{effect}"] += count
+    found.update(dict(cursor.fetchall()))
     return found
 
 

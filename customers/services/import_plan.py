@@ -2,57 +2,72 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
+from customers.spreadsheets.cells import UNKNOWN
+from customers.spreadsheets.options import Options
 from customers.spreadsheets.rows import SKIP, Row
 
 # What the columns of a customer hold; longer text is left out of the customer and told as a problem of the row.
 LONGEST_NAME = 60
 LONGEST_TIER = 30
 FULL_DATE = len("1990-05-31")
+# Where a line has the answers for whole channels, and a row those for one purpose.
+SMS_WISH, EMAIL_WISH = 14, 15
+_FIRST_FOR_ONE_PURPOSE = Row._fields.index("sms_marketing")
+_NONE_FOR_ONE_PURPOSE = (UNKNOWN,) * 4
 
 # Temporary, because they need no log; emptied at each commit, because they hold people's data.
 STAGED_COLUMNS = """
     number integer, phone text, email text, external_id text, name text, gender text,
     birth_year smallint, birth_month smallint, birth_day smallint,
     tier text, tags text[], province text, city text, note text,
-    sms_wish text, email_wish text, reason text, problems jsonb"""
+    sms_wish text, email_wish text, reason text, problems jsonb,
+    birth_calendar text, cleared text[], purpose_wishes text[]"""
 # A planned row repeats what was staged: joining the two in each statement took half as long again.
 TABLES = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_row ({STAGED_COLUMNS}
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS planned_row ({STAGED_COLUMNS},
-    outcome text, customer_id bigint, duplicate_of integer, keeps_external_id boolean
+    outcome text, customer_id bigint, duplicate_of integer, keeps_external_id boolean, other_id bigint
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS changed_customer (customer_id bigint) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS missing_point (
     customer_id bigint, channel text, address text
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS missing_tag (customer_id bigint, tag text) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS surplus_tag (customer_id bigint, tag_id bigint) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS contradiction (number integer, problems jsonb) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS consent_wish (
-    number integer, customer_id bigint, channel text, purpose text, wish text, effect text, is_new boolean
+    number integer, customer_id bigint, channel text, purpose text, wish text, effect text, is_new boolean,
+    is_for_one_purpose boolean
 ) ON COMMIT DELETE ROWS;
 -- Customers that an earlier chunk of the same file has taken.
 CREATE TEMPORARY TABLE IF NOT EXISTS taken_customer (customer_id bigint PRIMARY KEY, number integer);
 TRUNCATE taken_customer;
 """
 
-EMPTY = "TRUNCATE staged_row, planned_row, changed_customer, missing_point, missing_tag, consent_wish"
+EMPTY = """
+TRUNCATE staged_row, planned_row, changed_customer, missing_point, missing_tag, surplus_tag, contradiction,
+    consent_wish
+"""
 
 # No cell keeps a control character, so that no text can be taken for the mark of NULL.
 NULL = "\x02"
 STAGE = "COPY staged_row FROM STDIN WITH (NULL E'\\x02')"
 
-# A row is known by its phone; without one by its e-mail address; without that by the shop's own number.
+# A row is known by its phone; without one by its e-mail address; without that by the shop's own number. Staff may
+# choose one of the three: then the others are no keys, and a row without it is rejected.
 ROWS_THAT_REPEAT = """
 WITH by_phone AS (
-    SELECT number, phone, email, external_id,
-           CASE WHEN phone <> '' THEN min(number) OVER (PARTITION BY phone) ELSE number END AS first_with_phone
-    FROM staged_row
+    SELECT *, CASE WHEN phone <> '' THEN min(number) OVER (PARTITION BY phone) ELSE number END AS first_with_phone
+    FROM (SELECT number, {phone} AS phone, {email} AS email, {external_id} AS external_id, external_id AS own_number
+          FROM staged_row) keys
 ), grouped AS (
-    SELECT number, phone, email, external_id,
+    SELECT number, phone, email, external_id, own_number,
            CASE WHEN phone <> '' THEN first_with_phone
                 WHEN email <> '' THEN min(number) FILTER (WHERE number = first_with_phone) OVER (PARTITION BY email)
                 WHEN external_id <> ''
@@ -65,36 +80,34 @@ WITH by_phone AS (
 # The same where no key stands in two rows: looking for those that do costs a third of the plan.
 ROWS_OF_THEIR_OWN = """
 WITH keyed AS MATERIALIZED (
-    SELECT number, phone, email, external_id,
-           CASE WHEN phone <> '' OR email <> '' OR external_id <> '' THEN number END AS first_number
-    FROM staged_row
+    SELECT *, CASE WHEN phone <> '' OR email <> '' OR external_id <> '' THEN number END AS first_number
+    FROM (SELECT number, {phone} AS phone, {email} AS email, {external_id} AS external_id, external_id AS own_number
+          FROM staged_row) keys
 )"""
 FIRST_WITH_THE_NUMBER = """
     AND foremost.number = min(foremost.number) FILTER (WHERE foremost.outcome <> 'duplicate')
-        OVER (PARTITION BY foremost.external_id)"""
+        OVER (PARTITION BY foremost.own_number)"""
 
 PLAN = """{rows}, candidate AS (
-    SELECT keyed.number, point.customer_id, 1 AS strength, point.is_primary
+    SELECT keyed.number, point.customer_id, 1 AS strength, point.is_primary, true AS is_usable
     FROM keyed JOIN customers_contactpoint point ON point.address = keyed.phone AND point.channel = 'sms'
     WHERE keyed.phone <> '' AND keyed.number = keyed.first_number
     UNION ALL
-    SELECT keyed.number, point.customer_id, 2, point.is_primary
-    FROM keyed JOIN customers_contactpoint point ON point.address = keyed.email AND point.channel = 'email'
-    WHERE keyed.email <> '' AND keyed.number = keyed.first_number AND (
-        keyed.phone = '' OR NOT EXISTS (
-            SELECT FROM customers_contactpoint other
-            WHERE other.customer_id = point.customer_id AND other.channel = 'sms'
-        )
+    SELECT keyed.number, point.customer_id, 2, point.is_primary, keyed.phone = '' OR NOT EXISTS (
+        SELECT FROM customers_contactpoint other
+        WHERE other.customer_id = point.customer_id AND other.channel = 'sms'
     )
+    FROM keyed JOIN customers_contactpoint point ON point.address = keyed.email AND point.channel = 'email'
+    WHERE keyed.email <> '' AND keyed.number = keyed.first_number
     UNION ALL
-    SELECT keyed.number, customer.id, 3, true
+    SELECT keyed.number, customer.id, 3, true, keyed.external_id <> ''
     FROM keyed JOIN customers_customer customer
-        ON customer.external_id = keyed.external_id AND customer.external_id <> ''
-    WHERE keyed.external_id <> '' AND keyed.number = keyed.first_number
+        ON customer.external_id = keyed.own_number AND customer.external_id <> ''
+    WHERE keyed.own_number <> '' AND keyed.number = keyed.first_number
 ), best AS (
     SELECT DISTINCT ON (candidate.number) candidate.number, candidate.customer_id, candidate.strength
     FROM candidate JOIN customers_customer customer ON customer.id = candidate.customer_id
-    WHERE customer.erased_at IS NULL
+    WHERE customer.erased_at IS NULL AND candidate.is_usable
     ORDER BY candidate.number, candidate.strength, candidate.is_primary DESC, candidate.customer_id
 ), claim AS (
     SELECT best.*, coalesce(taken.number, min(best.number) OVER (PARTITION BY best.customer_id)) AS holder
@@ -102,10 +115,10 @@ PLAN = """{rows}, candidate AS (
 ), owner AS (
     SELECT candidate.number, candidate.customer_id FROM candidate WHERE strength = 3
 ), foremost AS MATERIALIZED (
-    SELECT keyed.number, keyed.external_id, claim.holder, decision.outcome,
+    SELECT keyed.number, keyed.own_number, claim.holder, decision.outcome,
            CASE decision.outcome WHEN 'created' THEN nextval('customers_customer_id_seq')
                 ELSE claim.customer_id END AS customer_id,
-           keyed.external_id <> '' AND (
+           keyed.own_number <> '' AND (
                owner.customer_id IS NULL OR decision.outcome = 'matched' AND owner.customer_id = claim.customer_id
            ) AS may_keep_external_id
     FROM keyed
@@ -119,6 +132,13 @@ PLAN = """{rows}, candidate AS (
                     ELSE 'duplicate' END AS outcome
     ) decision
     WHERE keyed.number = keyed.first_number
+), other AS (
+    -- Somebody else's by the e-mail address.
+    SELECT foremost.number, min(candidate.customer_id) AS customer_id
+    FROM candidate JOIN foremost ON foremost.number = candidate.number
+    WHERE candidate.strength = 2
+    GROUP BY foremost.number, foremost.customer_id
+    HAVING NOT bool_or(candidate.customer_id = foremost.customer_id)
 ), decided AS (
     SELECT foremost.number, foremost.outcome, foremost.customer_id,
            CASE foremost.outcome WHEN 'duplicate' THEN foremost.holder END AS duplicate_of,
@@ -131,15 +151,17 @@ PLAN = """{rows}, candidate AS (
     SELECT keyed.number, 'rejected', NULL, NULL, false FROM keyed WHERE keyed.first_number IS NULL
 )
 INSERT INTO planned_row
-SELECT staged.*, decided.outcome, decided.customer_id, decided.duplicate_of, decided.keeps_external_id
-FROM staged_row staged JOIN decided ON decided.number = staged.number
+SELECT staged.*, decided.outcome, decided.customer_id, decided.duplicate_of, decided.keeps_external_id,
+       other.customer_id
+FROM staged_row staged JOIN decided ON decided.number = staged.number LEFT JOIN other ON other.number = staged.number
 """
 
 # An empty cell leaves what is known; a birthday without its year keeps the year that is known.
 DIFFERENCES = """
     (planned.name <> '' AND customer.name <> planned.name)
     OR (planned.gender <> '' AND customer.gender <> planned.gender)
-    OR (planned.birth_month, planned.birth_day) IS DISTINCT FROM (customer.birth_month, customer.birth_day)
+    OR (planned.birth_month, planned.birth_day, planned.birth_calendar)
+       IS DISTINCT FROM (customer.birth_month, customer.birth_day, customer.birth_calendar)
        AND planned.birth_month IS NOT NULL
     OR planned.birth_year IS DISTINCT FROM customer.birth_year AND planned.birth_year IS NOT NULL
     OR (planned.tier <> '' AND tier.name IS DISTINCT FROM planned.tier)
@@ -147,6 +169,15 @@ DIFFERENCES = """
     OR (planned.city <> '' AND customer.city <> planned.city)
     OR (planned.note <> '' AND customer.note <> planned.note)
     OR (planned.keeps_external_id AND customer.external_id <> planned.external_id)
+    OR (planned.cleared IS NOT NULL AND (
+        ('name' = ANY(planned.cleared) AND customer.name <> '')
+        OR ('gender' = ANY(planned.cleared) AND customer.gender <> '')
+        OR ('birthday' = ANY(planned.cleared) AND customer.birth_month IS NOT NULL)
+        OR ('tier' = ANY(planned.cleared) AND customer.tier_id IS NOT NULL)
+        OR ('province' = ANY(planned.cleared) AND customer.province <> '')
+        OR ('city' = ANY(planned.cleared) AND customer.city <> '')
+        OR ('note' = ANY(planned.cleared) AND customer.note <> '')
+    ))
 """
 
 CHANGED = f"""
@@ -180,16 +211,21 @@ WHERE planned.outcome = 'matched' AND NOT EXISTS (
 )
 """
 
+# An empty cell leaves the tags that a customer has, whether the others are added or take their place.
+SURPLUS_TAGS = """
+INSERT INTO surplus_tag (customer_id, tag_id)
+SELECT held.customer_id, held.tag_id
+FROM planned_row planned
+JOIN customers_customertag held ON held.customer_id = planned.customer_id
+JOIN customers_tag tag ON tag.id = held.tag_id
+WHERE planned.outcome = 'matched' AND NOT tag.name = ANY(planned.tags)
+  AND ({replaces} AND planned.tags <> '{{}}' OR 'tags' = ANY(planned.cleared))
+"""
+
 LOOK_AT_STAGED = "ANALYZE staged_row (number, phone, email, external_id)"
 LOOK_AT_PLANNED = "ANALYZE planned_row (number, outcome, customer_id, sms_wish, email_wish)"
 COMPARE = (LOOK_AT_PLANNED, CHANGED, MISSING_POINTS, MISSING_TAGS)
-# Sent together: after each answer this thread waits up to 5 ms for the one that reads the file to let go of Python.
-PLAN_WITH_REPEATS = ";".join(
-    [LOOK_AT_STAGED, PLAN.format(rows=ROWS_THAT_REPEAT, first_with_the_number=FIRST_WITH_THE_NUMBER), *COMPARE]
-)
-PLAN_WITHOUT_REPEATS = ";".join(
-    [LOOK_AT_STAGED, PLAN.format(rows=ROWS_OF_THEIR_OWN, first_with_the_number=""), *COMPARE]
-)
+KEYS = ("phone", "email", "external_id")
 
 
 class Batch(NamedTuple):
@@ -229,19 +265,34 @@ def stage(cursor: CursorWrapper, staged: Batch) -> None:
         copy.write(staged.text)
 
 
-def plan(cursor: CursorWrapper, *, repeats: bool) -> None:
+def plan(cursor: CursorWrapper, *, repeats: bool, options: Options) -> None:
     """
     Decide for each staged row whether it is new, known, a duplicate or rejected, and what it would change.
 
     `repeats` says whether any phone, e-mail address or customer number may stand in two of the rows.
     """
-    cursor.execute(PLAN_WITH_REPEATS if repeats else PLAN_WITHOUT_REPEATS)
+    cursor.execute(_statements(options.key, options.tags == "replace", bool(options.clear_word), repeats))
+
+
+@cache
+def _statements(key: str, replaces_tags: bool, may_clear: bool, repeats: bool) -> str:
+    """The plan for the choices of a file.
+
+    Sent together: after each answer this thread waits up to 5 ms for the one that reads the file to let go of Python.
+    """
+    keys = {name: name if key in ("auto", name) else "''::text" for name in KEYS}
+    rows = (ROWS_THAT_REPEAT if repeats else ROWS_OF_THEIR_OWN).format(**keys)
+    plan_rows = PLAN.format(rows=rows, first_with_the_number=FIRST_WITH_THE_NUMBER if repeats else "")
+    statements = [LOOK_AT_STAGED, plan_rows, *COMPARE]
+    if replaces_tags or may_clear:
+        statements.append(SURPLUS_TAGS.format(replaces=str(replaces_tags).lower()))
+    return ";".join(statements)
 
 
 def _line(row: Row) -> str:
     """One row in COPY's text format; a fifth of the time that the driver takes to write a tuple."""
-    problems = row.problems
-    name, tier, born = row.name, row.tier, row.birthday_text
+    problems, calendar = row.problems, row.birth_calendar
+    name, tier, born = row.name, row.tier, row.birthday_text.removeprefix("L") if calendar else row.birthday_text
     if len(name) > LONGEST_NAME:
         name, problems = "", (*problems, ("", name, "too_long"))
     if len(tier) > LONGEST_TIER:
@@ -263,13 +314,31 @@ def _line(row: Row) -> str:
         row.note,
         row.sms_consent,
         row.email_consent,
-        "" if row.phone else row.reason,
+        "" if row.phone and row.reason != "no_key" else row.reason,
         json.dumps(describe(problems), ensure_ascii=False) if problems else "[]",
+        calendar,
+        _array(sorted(row.cleared)) if row.cleared else NULL,
+        NULL,
     )
+    if row[_FIRST_FOR_ONE_PURPOSE:] != _NONE_FOR_ONE_PURPOSE:
+        fields = _by_purpose(row, fields)
     line = "\t".join(fields)
     if "\\" in line or "\n" in line or "\r" in line or line.count("\t") >= len(fields):
         line = "\t".join(map(_escaped, fields))
     return f"{line}\n"
+
+
+def _by_purpose(row: Row, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields of a row that answers for single purposes: the answers for the whole channel are no longer asked."""
+    named = list(fields)
+    answers = []
+    for wish, channel in ((SMS_WISH, "sms"), (EMAIL_WISH, "email")):
+        said = {purpose: getattr(row, f"{channel}_{purpose}") for purpose in ("marketing", "care")}
+        if set(said.values()) != {UNKNOWN}:
+            named[wish] = "by_purpose"
+            answers += [f"{channel}:{purpose}:{answer}" for purpose, answer in said.items()]
+    named[-1] = _array(answers)
+    return tuple(named)
 
 
 def _array(tags: Iterable[str]) -> str:

@@ -123,7 +123,9 @@ def analyze(
             return analysis
         counted = import_options.Counted(sheet, columns)
         options = Options.from_json(analysis.options)
-        interpretation = rows.interpret(counted, columns, today=clock.shop_date(now))
+        interpretation = rows.interpret(
+            counted, columns, today=clock.shop_date(now), options=options, finds_repeats=observe is not None
+        )
         _count(analysis, interpretation, evidence or FileEvidence(), observe)
         analysis.answers = import_options.answers(counted.cells, options)
         if not any(column.field == "external_id" for column in columns):
@@ -165,7 +167,7 @@ def _count(
             analysis.compared += batch.count
         for _row in seen:
             pass
-        import_plan.plan(cursor, repeats=True)
+        import_plan.plan(cursor, repeats=True, options=interpretation.options)
         file_consent.wish(cursor, evidence)
         analysis.counts = import_merge.counts(cursor)
 

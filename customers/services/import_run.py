@@ -25,6 +25,7 @@ from customers.services.file_consent import Declaration, FileEvidence
 from customers.services.import_plan import Batch
 from customers.spreadsheets import reader, rows
 from customers.spreadsheets.layouts import Column
+from customers.spreadsheets.options import Options
 from customers.spreadsheets.rows import Row
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ FOR_ONE_CHUNK = "SET LOCAL work_mem = '32MB'; SET LOCAL jit = off; SET LOCAL syn
 
 GIVEN_UP = gettext_noop("The import stopped %(times)d times and was given up.")
 GO_ON = gettext_noop("The rows imported so far stay. Upload the file again: they will come out as unchanged.")
+
+ONE_PURPOSE = frozenset(["sms_marketing", "sms_care", "email_marketing", "email_care"])
 
 Clock = Callable[[], datetime]
 
@@ -97,6 +100,8 @@ def evidence_of(imported: SpreadsheetImport) -> FileEvidence:
             said = f"{imported.file_name}: “{column.header}”"
             for channel in ("sms", "email") if column.field == "consent" else (column.field.removesuffix("_consent"),):
                 wordings[channel] = said if column.field != "consent" else wordings.get(channel, said)
+        elif column.field in ONE_PURPOSE:
+            wordings.setdefault(column.field.partition("_")[0], f"{imported.file_name}: “{column.header}”")
     declared = imported.declaration
     declaration = Declaration()
     if declared:
@@ -118,14 +123,19 @@ def sentence(refusal: reader.Unreadable) -> str:
 def _import_rows(
     imported: SpreadsheetImport, path: Path, token: UUID, *, clock: Clock, observe: Callable[[Row], None] | None
 ) -> None:
-    file = import_merge.File(imported.pk, evidence_of(imported))
+    known_columns, options = columns(imported), Options.from_json(imported.options)
+    headers = {column.field: column.header for column in known_columns if column.field}
+    file = import_merge.File(imported.pk, evidence_of(imported), headers)
     done_up_to = imported.rows.aggregate(last=Max("number"))["last"] or 0
     with connection.cursor() as cursor:
         import_plan.prepare(cursor)
         if done_up_to:
             cursor.execute(import_merge.TAKEN_BEFORE, [imported.pk])
     with reader.open_sheet(path, imported.file_name) as sheet, ThreadPoolExecutor(max_workers=1) as beside:
-        interpretation = rows.interpret(sheet, columns(imported), today=shop_clock.shop_date(imported.created_at))
+        today = shop_clock.shop_date(imported.created_at)
+        interpretation = rows.interpret(
+            sheet, known_columns, today=today, options=options, finds_repeats=observe is not None
+        )
         waiting = _after(interpretation, done_up_to, observe)
 
         def next_batch(size: int = CHUNK_ROWS) -> Batch:
@@ -136,7 +146,7 @@ def _import_rows(
         while (batch := coming.result()).read:
             coming = beside.submit(next_batch)
             if batch.count:
-                _import_chunk(file, batch, token, now=clock())
+                _import_chunk(file, batch, token, options=options, now=clock())
                 reach("after_import_chunk")
 
 
@@ -159,13 +169,13 @@ def _after(interpretation: Iterator[Row], number: int, observe: Callable[[Row], 
             yield row
 
 
-def _import_chunk(file: import_merge.File, batch: Batch, token: UUID, *, now: datetime) -> None:
+def _import_chunk(file: import_merge.File, batch: Batch, token: UUID, *, options: Options, now: datetime) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FOR_ONE_CHUNK)
         import_plan.empty(cursor)
         import_plan.stage(cursor, batch)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [import_merge.ONE_FILE_AT_A_TIME])
-        import_plan.plan(cursor, repeats=batch.repeats)
+        import_plan.plan(cursor, repeats=batch.repeats, options=options)
         import_merge.write(cursor, file, now=now)
         _record_progress(file.import_id, token, batch.count, import_merge.counts(cursor), now=now)
 

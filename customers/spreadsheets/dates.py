@@ -13,8 +13,6 @@ from customers.spreadsheets.options import DAY_FIRST, MONTH_FIRST
 EARLIEST_YEAR = 1900
 LATEST_YEAR = 2100
 CONTRADICTORY = "contradictory"
-# Lunar birthdays are told as a problem until customers have a place for them.
-LUNAR_IS_STORED = False
 # Day 0 of Excel's calendar for days after the leap day 1900-02-29 that it believes in.
 _EPOCH = date(1899, 12, 30)
 # Workbooks made on old Macintoshes count from here; the same number is four years and a day later.
@@ -78,8 +76,6 @@ def parse(
         day, reason = lunar.of_solar_form(day, today=today)
     elif isinstance(day, date) and today is not None and day > today:
         return None, "future_date"
-    if isinstance(day, str) and day.startswith("L") and not LUNAR_IS_STORED:
-        return None, "lunar_date"
     return day, reason
 
 

@@ -9,6 +9,8 @@ from customers.spreadsheets.cells import NO, OPT_OUT
 from customers.spreadsheets.layouts import Column
 from customers.spreadsheets.rows import DUPLICATE, VALID, Row
 
+# Told apart only where staff read them.
+_REPORTED_AS = {"several_numbers": "text", "formula": "text"}
 _CONSENTS = ("consent", "sms_consent", "email_consent")
 
 
@@ -29,7 +31,8 @@ class Report:
     def add(self, row: Row) -> None:
         """Write one row."""
         reason = f"same phone as row {row.duplicate_of}" if row.outcome == DUPLICATE else row.reason
-        cells = [row.number, row.outcome, "" if row.outcome == VALID else reason, row.phone or ""]
+        reason = "" if row.outcome == VALID else _REPORTED_AS.get(reason, reason)
+        cells = [row.number, row.outcome, reason, row.phone or ""]
         if self._birthday:
             cells.append(row.birthday_text)
         cells += [NO if (said := getattr(row, key)) == OPT_OUT else said for _column, key in self._consents]

@@ -1,6 +1,5 @@
 """Makes customers of rows: valid, invalid, duplicate or skipped, with every refused cell and its reason."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
@@ -10,29 +9,26 @@ from typing import NamedTuple
 
 from customers import phone
 from customers.msgid import _
-from customers.spreadsheets import cells
+from customers.spreadsheets import cell_choices, cells, date_columns, footers
+from customers.spreadsheets.cell_choices import CLEARED, CLEARS
 from customers.spreadsheets.faults import refusal
 from customers.spreadsheets.fields import FIELD
 from customers.spreadsheets.layouts import Column
+from customers.spreadsheets.options import Options
 from customers.spreadsheets.reader import Sheet
 
 VALID, INVALID, DUPLICATE, SKIP = "valid", "invalid", "duplicate", "skip"
 
 # Words repeat down a column, ids do not: a small memory finds the first and does not pay for the second.
 REMEMBERED_CELLS = 5_000
-_TOTAL = re.compile(
-    r"(?:合计|总计|小计|共计|汇总|总数|本页|备注|注|说明|制表|制表人|导出时间|打印时间|导出人|数据来源"
-    r"|total|grand ?total|sum)"
-    r"\s*(?:[:：(（].*|[0-9].*)?|(?:共|第)\s*[0-9]+\s*[条行页人位个].*",
-    re.I | re.S,
-)
 
 
 class Row(NamedTuple):
     """What one row says; consents are "yes", "no", "opt_out" or "unknown", and only "yes" is consent.
 
     Problems are (header, cell as shown to staff, reason); the words for a reason are in `cells.REASONS`, for a phone
-    in `phone.REMEDIES`.
+    in `phone.REMEDIES`. The birthday's text is that of its `birth_calendar`, lunar ones begin with "L". Consents for
+    one purpose count only where the file has a column for one; `cleared` are the fields that the file empties.
     """
 
     number: int
@@ -57,10 +53,18 @@ class Row(NamedTuple):
     total_spent: Decimal | None
     created_on: date | None
     problems: tuple[tuple[str, str, str], ...]
+    birth_calendar: str
+    cleared: frozenset[str]
+    sms_marketing: str
+    sms_care: str
+    email_marketing: str
+    email_care: str
 
 
 _WIDTH = len(Row._fields)
-_SLOTS = {key: slot for slot, key in enumerate((*Row._fields, "first_name", "last_name", "region"))}
+# Columns that only help to fill a field.
+_HELPING = ("first_name", "last_name", "region", "lunar_birthday", "opted_out_at")
+_SLOTS = {key: slot for slot, key in enumerate((*Row._fields, *_HELPING))}
 # What a column of a customer file can be read as.
 READ_FIELDS = frozenset(_SLOTS)
 _NUMBER, _OUTCOME, _REASON, _DUPLICATE_OF, _PHONE, _EMAIL, _NAME = range(7)
@@ -68,11 +72,18 @@ _BIRTHDAY, _BIRTHDAY_TEXT = _SLOTS["birthday"], _SLOTS["birthday_text"]
 _PROVINCE, _CITY, _REGION = _SLOTS["province"], _SLOTS["city"], _SLOTS["region"]
 _FIRST_NAME, _LAST_NAME = _SLOTS["first_name"], _SLOTS["last_name"]
 _CONSENT, _SMS, _MAIL = _SLOTS["consent"], _SLOTS["sms_consent"], _SLOTS["email_consent"]
-_PROBLEMS = _SLOTS["problems"]
+_PROBLEMS, _CALENDAR, _CLEARED = _SLOTS["problems"], _SLOTS["birth_calendar"], _SLOTS["cleared"]
+_LUNAR, _OPTED_OUT_AT = _SLOTS["lunar_birthday"], _SLOTS["opted_out_at"]
+_BY_PURPOSE = {
+    channel: tuple((f"{channel}_{purpose}", _SLOTS[f"{channel}_{purpose}"]) for purpose in ("marketing", "care"))
+    for channel in ("sms", "email")
+}
+_CONSENTS = (_CONSENT, _SMS, _MAIL, *(slot for slots in _BY_PURPOSE.values() for _key, slot in slots))
 _NOTHING = {
     **{"duplicate_of": None, "phone": None, "birthday": None, "tags": (), "total_spent": None, "created_on": None},
-    **{"consent": cells.UNKNOWN, "sms_consent": cells.UNKNOWN, "email_consent": cells.UNKNOWN},
-    **{"problems": (), "region": ("", "")},
+    **{key: cells.UNKNOWN for key, slot in _SLOTS.items() if slot in _CONSENTS},
+    **{"problems": (), "region": ("", ""), "cleared": frozenset(), "lunar_birthday": None},
+    **{"opted_out_at": cells.UNKNOWN},
 }
 _REPEATING = frozenset([str, date])
 
@@ -80,24 +91,50 @@ _REPEATING = frozenset([str, date])
 class Interpretation:
     """The rows of a sheet as customers, in one pass; `counts`, `reasons` and `notices` are complete at its end."""
 
-    def __init__(self, sheet: Sheet, columns: Sequence[Column], *, today: date | None = None):
+    def __init__(
+        self,
+        sheet: Sheet,
+        columns: Sequence[Column],
+        *,
+        today: date | None = None,
+        options: Options | None = None,
+        finds_repeats: bool = True,
+    ):
+        options = options or Options()
         self.sheet = sheet
+        self.options = options
+        self._finds_repeats = finds_repeats
         self.columns = [column for column in columns if column.field]
         self.counts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
         self.reachable = 0
         self._zeros: list[int] = []
+        self._footers: list[int] = []
         fields = [column.field for column in self.columns]
         if len(set(fields)) < len(fields):
             raise ValueError("Two columns cannot fill the same field.")
         self._fields = frozenset(fields)
         self._phone = next(((c.index, c.header) for c in self.columns if c.field == "phone"), None)
+        dates = date_columns.arguments(sheet, columns, options)
         self._plan = [
-            (column.index, _SLOTS[column.field], _parser(column.field, today), {}, column.header)
+            (
+                column.index,
+                _SLOTS[column.field],
+                cell_choices.parser(
+                    FIELD[column.field],
+                    options=options,
+                    nothing=_NOTHING.get(column.field, ""),
+                    today=today,
+                    arguments=dates.get(column.index, {}),
+                ),
+                {},
+                column.header,
+            )
             for column in self.columns
             if column.field != "phone"
         ]
+        self._key = next(((c.header, _SLOTS[c.field]) for c in self.columns if c.field == options.key), ("", _PHONE))
         self._rows = self._interpret()
 
     def __iter__(self) -> Iterator[Row]:
@@ -120,6 +157,8 @@ class Interpretation:
                     {"count": len(self._zeros), "row": self._zeros[0]},
                 )
             )
+        if self._footers:
+            found.append((footers.NOTICE, {"count": len(self._footers), "row": self._footers[0]}))
         return found
 
     def refuse_if_unreachable(self) -> None:
@@ -137,6 +176,7 @@ class Interpretation:
         phone_index, phone_header = self._phone or (-1, "")
         normalize, counts, reasons = phone.normalize, self.counts, self.reasons
         seen: dict[str, int] = {}
+        (key_header, key_slot), has_key = self._key, self.options.key != "auto"
         finish = self._finisher()
         for number, record in self.sheet.rows():
             values = empty[:]
@@ -161,23 +201,34 @@ class Interpretation:
                 problems += (("", cells.shown(record[width]), "too_many_cells"),)
                 self._distrust(values)
             mobile, reason = normalize(record[phone_index]) if phone_index >= 0 else (None, "empty")
+            if reason == "several_numbers":
+                mobile = phone.first_usable(record[phone_index]).number
+                if mobile is not None:
+                    problems += ((phone_header, cells.shown(record[phone_index]), reason),)
+                    reason = ""
             values[_NUMBER] = number
             if mobile is not None:
-                first = seen.setdefault(mobile, number)
                 values[_PHONE] = mobile
-                outcome = VALID if first == number else DUPLICATE
-                if outcome is DUPLICATE:
-                    values[_DUPLICATE_OF], reason = first, "duplicate"
+                outcome = VALID
                 if mobile.endswith("0000000"):
                     self._zeros.append(number)
                 self.reachable += 1
             else:
-                outcome = SKIP if _is_total(record) else INVALID
+                outcome = SKIP if footers.is_footer(record) else INVALID
                 if outcome is SKIP:
                     reason = "total"
+                    self._footers.append(number)
                 elif reason != "empty":
                     problems += ((phone_header, cells.shown(record[phone_index]), reason),)
                 self.reachable += outcome is INVALID and values[_EMAIL] != ""
+            key = values[key_slot] if has_key else mobile
+            if key:
+                first = seen.setdefault(key, number) if self._finds_repeats else number
+                if first != number:
+                    outcome, reason, values[_DUPLICATE_OF] = DUPLICATE, "duplicate", first
+            elif has_key and outcome is not SKIP:
+                problems += ((key_header, "", "no_key"),)
+                outcome, reason = INVALID, reason if key_slot == _PHONE else "no_key"
             values[_OUTCOME], values[_REASON], values[_PROBLEMS] = outcome, reason, problems
             counts[outcome] += 1
             if reason:
@@ -189,7 +240,11 @@ class Interpretation:
     def _finisher(self) -> Callable[[list], None]:
         """Bind what joins several cells, so that files without such columns do not pay for it."""
         steps: list[Callable[[list], None]] = []
-        if "birthday" in self._fields:
+        if self.options.clear_word:
+            steps.append(_collect_cleared)
+        if "lunar_birthday" in self._fields:
+            steps.append(_take_lunar_birthday)
+        if self._fields & {"birthday", "lunar_birthday"}:
             steps.append(_split_birthday)
         if self._fields & {"first_name", "last_name"}:
             steps.append(_join_name)
@@ -197,6 +252,13 @@ class Interpretation:
             steps.append(_split_region)
         if "consent" in self._fields:
             steps.append(partial(_spread_consent, specific=self._fields & {"sms_consent", "email_consent"}))
+        for wide, slots in ((_SMS, _BY_PURPOSE["sms"]), (_MAIL, _BY_PURPOSE["email"])):
+            if own := frozenset(slot for key, slot in slots if key in self._fields):
+                steps.append(partial(_narrow_consent, wide=wide, slots=[slot for _key, slot in slots], own=own))
+        if "opted_out_at" in self._fields:
+            steps.append(_opt_out)
+        if self.options.clear_word:
+            steps.append(_keep_cleared)
 
         def finish(values: list) -> None:
             for step in steps:
@@ -207,22 +269,30 @@ class Interpretation:
     @staticmethod
     def _distrust(values: list) -> None:
         """A yes from a row whose columns may have shifted could be the yes of another column."""
-        for slot in (_CONSENT, _SMS, _MAIL):
+        for slot in _CONSENTS:
             if values[slot] == cells.YES:
                 values[slot] = cells.UNKNOWN
 
 
-def interpret(sheet: Sheet, columns: Sequence[Column], *, today: date | None = None) -> Interpretation:
-    """Iterate over the rows of a sheet as customers; with `today`, dates after it are refused."""
-    return Interpretation(sheet, columns, today=today)
+def interpret(
+    sheet: Sheet,
+    columns: Sequence[Column],
+    *,
+    today: date | None = None,
+    options: Options | None = None,
+    finds_repeats: bool = True,
+) -> Interpretation:
+    """
+    Iterate over the rows of a sheet as customers; with `today`, dates after it are refused.
+
+    `finds_repeats` names for each repeated key the row that had it first, at 150 MB for a million rows; who merges
+    the rows finds them anyway.
+    """
+    return Interpretation(sheet, columns, today=today, options=options, finds_repeats=finds_repeats)
 
 
-def _parser(key: str, today: date | None) -> Callable[[object], tuple]:
-    field = FIELD[key]
-    parse = cells.PARSERS[field.kind]
-    if field.kind in ("birthday", "date"):
-        return partial(parse, today=today)
-    return partial(parse, longest=field.longest)
+def _take_lunar_birthday(values: list) -> None:
+    values[_BIRTHDAY] = values[_BIRTHDAY] or values[_LUNAR]
 
 
 def _split_birthday(values: list) -> None:
@@ -231,8 +301,26 @@ def _split_birthday(values: list) -> None:
         return
     if isinstance(day, str):
         values[_BIRTHDAY], values[_BIRTHDAY_TEXT] = None, day
+        if day[0] == "L":
+            values[_CALENDAR] = "leap" if day[-3] == "+" else "lunar"
     else:
         values[_BIRTHDAY_TEXT] = day.isoformat()
+
+
+def _collect_cleared(values: list) -> None:
+    """Take the marks out before anybody reads them for values."""
+    found = [key for key in CLEARS if values[_SLOTS[key]] is CLEARED]
+    if found:
+        for key in found:
+            values[_SLOTS[key]] = _NOTHING.get(key, "")
+        values[_CLEARED] = frozenset(field for key in found for field in CLEARS[key])
+
+
+def _keep_cleared(values: list) -> None:
+    """A field that another column of the row fills is not cleared."""
+    if values[_CLEARED]:
+        slots = {field: _BIRTHDAY_TEXT if field == "birthday" else _SLOTS[field] for field in values[_CLEARED]}
+        values[_CLEARED] = frozenset(field for field, slot in slots.items() if not values[slot])
 
 
 def _join_name(values: list) -> None:
@@ -261,8 +349,19 @@ def _spread_consent(values: list, *, specific: frozenset[str]) -> None:
             values[slot] = overall
 
 
-def _is_total(record: Sequence[object]) -> bool:
-    """A line below or between the customers: totals, notes, page numbers."""
-    filled = [cell for cell in record if cell not in ("", None)]
-    first = filled[0] if filled else ""
-    return isinstance(first, str) and bool(_TOTAL.fullmatch(first.strip()))
+def _narrow_consent(values: list, *, wide: int, slots: Sequence[int], own: frozenset[int]) -> None:
+    """A column for one purpose speaks for it, unless the channel's own refuses; that speaks for the other purpose."""
+    overall = values[wide]
+    for slot in slots:
+        refuses = overall == cells.OPT_OUT or (overall == cells.NO and values[slot] != cells.OPT_OUT)
+        if slot not in own or refuses:
+            values[slot] = overall
+    if overall == cells.YES and all(values[slot] == cells.UNKNOWN for slot in slots):
+        values[wide] = cells.UNKNOWN
+
+
+def _opt_out(values: list) -> None:
+    """Who opted out at some moment opted out of everything."""
+    if values[_OPTED_OUT_AT] == cells.OPT_OUT:
+        for slot in _CONSENTS:
+            values[slot] = cells.OPT_OUT

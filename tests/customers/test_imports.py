@@ -200,7 +200,7 @@ def test_rows_of_one_customer_in_different_chunks_are_one_customer(db, monkeypat
     file = imported(content)
 
     assert outcomes(file) == ["created", "duplicate", "created", "duplicate"]
-    assert file.counts == {"created": 2, "created:empty": 1, "duplicate": 2}
+    assert file.counts == {"created": 2, "created:empty": 1, "duplicate": 2, "contradicting": 1}
 
 
 def test_rows_that_share_a_key_are_planned_as_carefully_as_rows_that_do_not(db):
