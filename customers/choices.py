@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Channel(models.TextChoices):
@@ -197,13 +198,13 @@ class OrderStatus(models.TextChoices):
     """How far an order is; a word that we do not understand is no status, and is never guessed."""
 
     UNPAID = "unpaid", _("Waiting for payment")
-    PAID = "paid", _("Paid")
+    PAID = "paid", pgettext_lazy("status of an order", "Paid")
     SHIPPED = "shipped", _("Shipped")
     OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
     DELIVERED = "delivered", _("Arrived")
     COMPLETED = "completed", _("Completed")
     CLOSED = "closed", _("Closed")
-    REFUNDED = "refunded", _("Refunded")
+    REFUNDED = "refunded", pgettext_lazy("status of an order", "Refunded")
     AFTER_SALE = "after_sale", _("In after-sale")
     LOCKED = "locked", _("Locked")
     UNKNOWN = "", _("Not understood")

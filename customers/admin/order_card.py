@@ -28,7 +28,7 @@ TONES = {
 }
 STEPS = (
     ("ordered_at", _("Ordered")),
-    ("paid_at", _("Paid")),
+    ("paid_at", OrderStatus.PAID.label),
     ("ship_by_at", _("To be shipped by")),
     ("shipped_at", _("Shipped")),
     ("promised_at", _("Promised by")),
@@ -75,9 +75,9 @@ def context(order: Order) -> dict[str, object]:
             (label, money(getattr(order, name), order.currency))
             for name, label in (
                 ("total", _("Amount")),
-                ("paid", _("Paid")),
-                ("refund", _("Refunded")),
-                ("freight", _("Freight")),
+                ("paid", _("Amount paid")),
+                ("refund", _("Amount refunded")),
+                ("freight", _("Shipping fee")),
             )
             if getattr(order, name) is not None
         ],
