@@ -91,6 +91,8 @@ def context(
         "earlier": imports.earlier_imports(imported).first(),
         "layout": _layout(request, imported),
         "kinds": _kinds(imported),
+        # Nobody asks of an ordinary list whether it is one; the question waits behind a line.
+        "is_kind_plain": imported.kind == ImportKind.CUSTOMERS and not preview.get("layout"),
         "advice": _advice(preview),
         "button": "" if is_blocked else import_words.button(imported),
         **_rows(request, imported),

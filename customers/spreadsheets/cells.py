@@ -306,7 +306,9 @@ def fitting(kind: str, contents: Sequence[object]) -> tuple[int, int]:
             value, empty = number or reason in _ABOUT_A_NUMBER, reason == "empty"
         else:
             value, reason = PARSERS[kind](raw)
-            value, empty = not reason, not reason and (not value or value == UNKNOWN)
+            empty = not reason and (not value or value == UNKNOWN)
+            # A day of which nobody can tell the month, or of the other calendar, is a day all the same.
+            value = not reason or reason in ("ambiguous_date", "lunar_date")
         fit += bool(value) and not empty
         count += not empty
     return fit, count
