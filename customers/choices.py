@@ -94,9 +94,9 @@ class ConsentSource(models.TextChoices):
 class BirthCalendar(models.TextChoices):
     """By which calendar a birthday is kept; leap is a month that the lunar calendar puts in twice that year."""
 
-    SOLAR = "", _("solar")
-    LUNAR = "lunar", _("lunar")
-    LEAP = "leap", _("lunar, leap month")
+    SOLAR = "", _("solar calendar")
+    LUNAR = "lunar", _("lunar calendar")
+    LEAP = "leap", _("lunar calendar, leap month")
 
 
 class Gender(models.TextChoices):
