@@ -18,6 +18,7 @@ from customers.choices import ExportStatus, ImportKind, ImportStatus, RowOutcome
 from customers.models import MarkedFile, SpreadsheetImport
 from customers.services import import_run, imports, marking
 from customers.spreadsheets import marked, plain_workbook, reader, rows
+from customers.spreadsheets.options import Options
 
 LEASE = timedelta(minutes=2)
 # A file that stopped three workers would stop the fourth.
@@ -175,16 +176,17 @@ def _write(asked: MarkedFile, path: Path, leased, clock: Clock) -> dict[str, obj
         if not leased.update(rows_done=row, lease_until=clock() + LEASE):
             raise LeaseLost
 
-    columns = import_run.columns(imported)
-    remarks = marking.Remarks(columns, only_to_mend=asked.only_marked)
-    source = imports.path_of(imported)
+    columns, source = import_run.columns(imported), imports.path_of(imported)
     with reader.open_sheet(source, imported.file_name) as sheet, path.open("x+b") as target:
+        position = sheet.position if sheet.goes_on else None
+        remarks = marking.Remarks(columns, only_to_mend=asked.only_marked, position=position)
 
         def marks():
             if asked.basis == RESULT:
                 return remarks.of_result(imported)
             today = shop_clock.shop_date(imported.created_at)
-            return remarks.of_preview(rows.interpret(sheet, columns, today=today))
+            options = Options.from_json(imported.options)
+            return remarks.of_preview(rows.interpret(sheet, columns, today=today, options=options))
 
         written = marked.write(
             source,

@@ -1,6 +1,6 @@
 """What the marked file says about each row, in the language of whoever downloads it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from django.db.models import Q
@@ -28,9 +28,16 @@ AT_ONCE = 5_000
 class Remarks:
     """Makes marks of rows, for the columns of one import."""
 
-    def __init__(self, columns: Sequence[Column], *, only_to_mend: bool = False):
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        only_to_mend: bool = False,
+        position: Callable[[int], tuple[str, int]] | None = None,
+    ):
+        """`position` names the sheet and the row in it, where a table goes on upon several."""
         self._columns = [column for column in columns if column.field]
-        self._only_to_mend = only_to_mend
+        self._only_to_mend, self._position = only_to_mend, position
         self._by_header: dict[str, list[int]] = {}
         for column in self._columns:
             self._by_header.setdefault(normal(column.header), []).append(column.index)
@@ -45,7 +52,7 @@ class Remarks:
         for number, outcome, reason, duplicate_of, problems, opt_out_kept in rows.values_list(*names).iterator(
             AT_ONCE
         ):
-            notes = [_("Same customer as row %(number)d.") % {"number": duplicate_of}] if duplicate_of else []
+            notes = [self._same_as(duplicate_of)] if duplicate_of else []
             if opt_out_kept:
                 notes.append(_("Agrees in the file, but has opted out: the opt-out was kept."))
             is_lost = outcome == RowOutcome.REJECTED
@@ -60,8 +67,7 @@ class Remarks:
 
     def of_row(self, row: Row) -> Mark | None:
         """The mark of one row as it was read."""
-        first = row.duplicate_of
-        notes = [_("Same customer as row %(number)d.") % {"number": first}] if first else []
+        notes = [self._same_as(row.duplicate_of)] if row.duplicate_of else []
         is_lost = not (row.phone or row.email or row.external_id)
         return self._mark(row.number, import_plan.describe(row.problems), row.reason, notes, is_lost=is_lost)
 
@@ -102,6 +108,12 @@ class Remarks:
             return None
         sign, tone = (TO_MEND, MEND) if to_mend else (TO_KNOW, KNOW)
         return Mark(number, f"{sign} {' '.join(dict.fromkeys(sentences))}", tone, cells)
+
+    def _same_as(self, number: int) -> str:
+        if self._position is None:
+            return _("Same customer as row %(number)d.") % {"number": number}
+        sheet, row = self._position(number)
+        return _("Same customer as row %(row)d of the sheet “%(sheet)s”.") % {"row": row, "sheet": sheet}
 
     def _cells_of(self, problem: Mapping[str, str]) -> list[int]:
         if problem["column"]:
