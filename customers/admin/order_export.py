@@ -8,7 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from customers.admin.list_export import rows_asked
 from customers.choices import Channel
@@ -39,7 +39,14 @@ class OrderResource:
             *(_("After-sale status"), _("Product"), _("Product number"), _("Variant"), _("Category"), _("Quantity")),
             *(_("Unit price"), _("Currency"), _("Order total"), _("Paid"), _("Refunded"), _("Shipping fee")),
             *(_("Ordered at"), _("Paid at"), _("Shipped at"), _("Delivered at"), _("Completed at"), _("Closed at")),
-            *(_("Ship by"), _("Promised by"), _("Closed because"), _("Carrier"), _("Tracking number"), _("Note")),
+            *(
+                _("Ship by"),
+                pgettext("head of a column", "Promised by"),
+                _("Closed because"),
+                _("Carrier"),
+                _("Tracking number"),
+                _("Note"),
+            ),
         ]
 
     def lines(self, keys: Sequence[int]) -> Iterator[list[object]]:

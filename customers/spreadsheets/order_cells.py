@@ -14,15 +14,16 @@ MOST_PIECES = 1_000_000
 
 PLATFORMS = {
     **dict.fromkeys(
-        ["淘宝", "天猫", "淘宝网", "天猫商城", "淘系", "taobao", "tmall", "taobaoandtmall", "淘宝天猫"], "taobao"
+        ["淘宝", "天猫", "淘宝网", "天猫商城", "淘系", "taobao", "tmall", "taobaoandtmall", "淘宝天猫", "淘宝/天猫"],
+        "taobao",
     ),
     **dict.fromkeys(["抖音", "抖店", "抖音小店", "抖音电商", "放心购", "douyin"], "douyin"),
     **dict.fromkeys(["京东", "京东商城", "jd", "jd.com", "jingdong"], "jd"),
     **dict.fromkeys(["拼多多", "pdd", "pinduoduo"], "pinduoduo"),
     **dict.fromkeys(["有赞", "有赞微商城", "youzan"], "youzan"),
     **dict.fromkeys(["微店", "weidian"], "weidian"),
-    **dict.fromkeys(["shopify", "shopifystore"], "shopify"),
-    **dict.fromkeys(["olist", "oliststore"], "olist"),
+    **dict.fromkeys(["shopify", "shopifystore", "shopify店铺"], "shopify"),
+    **dict.fromkeys(["olist", "oliststore", "olist店铺"], "olist"),
 }
 CURRENCIES = {"人民币": "CNY", "rmb": "CNY", "¥": "CNY", "元": "CNY", "$": "USD", "€": "EUR", "£": "GBP"}
 
