@@ -20,6 +20,8 @@ from unfold.decorators import display
 from customers import clock
 from customers.admin import order_card
 from customers.admin.large_list import LargeListMixin
+from customers.admin.list_export import ListExport
+from customers.admin.order_export import ORDERS
 from customers.admin.order_filters import OrderedFilter, PlatformFilter, StatusFilter
 from customers.models import Customer, CustomerAccount, Order, OrderStatusWord
 from customers.services import order_words
@@ -30,9 +32,10 @@ FOUND_AT_MOST = 1_000
 
 
 @admin.register(Order)
-class OrderAdmin(LargeListMixin, ModelAdmin):
+class OrderAdmin(ListExport, LargeListMixin, ModelAdmin):
     """Orders as files and platforms told them; nobody writes them by hand."""
 
+    export_kind = ORDERS.key
     list_display = ["display_number", "shown_status", "buyer", "amount", "ordered", "display_platform"]
     list_display_links = ["display_number"]
     list_filter = [StatusFilter, PlatformFilter, OrderedFilter]
