@@ -30,39 +30,55 @@ class OldWorkbook:
                 names = container.names()
                 self._stream = container.read("Workbook" if "Workbook" in names else "Book")
             self.is_1904 = False
+            self.sheets: list[tuple[str, bool, bool]] = []
             self._offsets: list[int] = []
             self._read_globals()
         except (Broken, KeyError, struct.error) as error:
             raise refusal("damaged") from error
 
-    def extent(self, index: int) -> Extent:
-        """Count one sheet.
+    def extents(self) -> list[Extent]:
+        """Count all sheets, for the parser reads them all, whichever is wanted.
 
         Raises Unreadable for far cells.
         """
-        extent = Extent()
-        try:
-            self._count(self._offsets[index], extent)
-        except (struct.error, IndexError) as error:
-            raise refusal("damaged") from error
-        extent.refuse_far_cells()
-        return extent
+        extents = []
+        for offset in self._offsets:
+            extent = Extent()
+            try:
+                self._count(offset, extent)
+            except (struct.error, IndexError) as error:
+                raise refusal("damaged") from error
+            extent.refuse_far_cells()
+            extents.append(extent)
+        return extents
 
     def _read_globals(self) -> None:
         stream, position = self._stream, 0
-        if struct.unpack_from("<H", stream)[0] not in _BEGIN:
+        first, _size, version = struct.unpack_from("<HHH", stream)
+        if first not in _BEGIN:
             raise refusal("damaged")
+        self._is_unicode = version == 0x600
         while True:
             kind, size = struct.unpack_from("<HH", stream, position)
             if kind == _ENCRYPTED:
                 raise refusal("encrypted")
             if kind == _BOUND_SHEET:
-                self._offsets.append(struct.unpack_from("<I", stream, position + 4)[0])
+                self._note_sheet(stream[position + 4 : position + 4 + size])
             elif kind == _DATE_MODE:
                 self.is_1904 = struct.unpack_from("<H", stream, position + 4)[0] == 1
             elif kind == _END:
                 break
             position += 4 + size
+
+    def _note_sheet(self, record: bytes) -> None:
+        """Keep (name, visible, holds cells) of a sheet, and where it begins."""
+        offset, state, kind, length = struct.unpack_from("<IBBB", record)
+        self._offsets.append(offset)
+        if self._is_unicode:
+            name = record[8:].decode("utf-16-le" if record[7] & 1 else "latin-1", "replace")[:length]
+        else:
+            name = record[7 : 7 + length].decode("gb18030", "replace")
+        self.sheets.append((name, state & 3 == 0, kind == 0))
 
     def _count(self, position: int, extent: Extent) -> None:
         stream, depth = self._stream, 0

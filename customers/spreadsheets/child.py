@@ -55,17 +55,8 @@ def _limit(memory: int) -> None:
 def _sheets(path: Path, kind: str) -> Iterator[list[tuple[str, bool, bool]]]:
     if kind in STREAMED:
         yield [(name, visible, True) for name, visible in STREAMED[kind].sheets(path)]
-        return
-    biff.OldWorkbook(path)
-    with path.open("rb") as handle, _workbook(handle) as workbook:
-        yield [
-            (
-                sheet.name,
-                sheet.visible == python_calamine.SheetVisibleEnum.Visible,
-                sheet.typ == python_calamine.SheetTypeEnum.WorkSheet,
-            )
-            for sheet in workbook.sheets_metadata
-        ]
+    else:
+        yield biff.OldWorkbook(path).sheets
 
 
 def _frames(path: Path, kind: str, index: int) -> Iterator[object]:
@@ -77,7 +68,7 @@ def _frames(path: Path, kind: str, index: int) -> Iterator[object]:
     counted = {}
     if kind == "xls":
         records = biff.OldWorkbook(path)
-        extent = records.extent(index)
+        extent = records.extents()[index]
         counted = {"is_1904": records.is_1904, "hidden_rows": extent.hidden_rows, "filled_row": extent.last_row}
         del records
     with path.open("rb") as handle, _workbook(handle) as workbook:

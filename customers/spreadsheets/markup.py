@@ -165,8 +165,9 @@ def _add_text(table: _Table, text: str) -> None:
 def _end_cell(table: _Table) -> None:
     if table.cell is None:
         return
-    spans = {kind.lower(): int(count) for kind, count in _SPAN.findall(table.cell[:5_000])}
-    number = _NUMBER.search(table.cell + " ")
+    said = table.cell[:5_000].lower()
+    spans = {kind: int(count) for kind, count in _SPAN.findall(said)} if "span" in said else {}
+    number = _NUMBER.search(said + " ") if "x:num" in said else None
     lines = (line.strip() for line in unescape("".join(table.texts)).split("\n"))
     value: object = float(number[1]) if number else "\n".join(line for line in lines if line)
     buffer, columns = table.buffer, max(1, spans.get("col", 1))
