@@ -195,5 +195,4 @@ def _range(imported: SpreadsheetImport, *, first: int, last: int) -> Range:
         last=last,
         others=list(neighbors.filter(status__in=standing).values_list("pk", flat=True)),
         undone=[imported.pk, *neighbors.filter(status=ImportStatus.UNDONE).values_list("pk", flat=True)],
-        started_at=since,
     )

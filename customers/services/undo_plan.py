@@ -1,7 +1,6 @@
 """Judges, in temporary tables, what taking an import back would remove, restore and leave."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
@@ -178,7 +177,6 @@ class Range(NamedTuple):
     last: int
     others: list[int]
     undone: list[int]
-    started_at: datetime
 
 
 class Finding(NamedTuple):

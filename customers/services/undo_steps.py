@@ -41,8 +41,8 @@ WHERE undone.verdict = 'restore' AND standing.customer_id = undone.customer_id
   AND standing.channel = undone.channel AND standing.purpose = undone.purpose AND standing.status = 'granted'
 """
 
-# An opt-out outlives the customer, or the address, that it came with: a later file must not open the address again.
-# Who had opted out before the import had done so without this address.
+# An opt-out outlives the customer, or the address, that it came with: a later file must not open the address again. Of
+# who had opted out before, nobody can tell whether they said it again from this address: it changed nothing then.
 CLOSE = """
 INSERT INTO customers_suppression (channel, address, scope, reason, note, created_at)
 SELECT DISTINCT point.channel, point.address, %(scope)s, %(reason)s, '', %(now)s::timestamptz
@@ -57,7 +57,7 @@ JOIN customers_contactpoint point
 WHERE EXISTS (
     SELECT FROM customers_consent standing
     WHERE standing.customer_id = point.customer_id AND standing.channel = point.channel
-      AND standing.status = 'withdrawn' AND standing.changed_at >= %(started)s
+      AND standing.status = 'withdrawn'
 )
 ON CONFLICT (channel, address) DO NOTHING
 """
@@ -174,7 +174,6 @@ def take_back(cursor: CursorWrapper, rows: Range, *, file_name: str, by_id: int 
         "import": rows.import_id,
         "first": rows.first,
         "last": rows.last,
-        "started": rows.started_at,
         "now": now,
         "file": file_name,
         "by": by_id,

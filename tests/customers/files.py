@@ -7,7 +7,7 @@ from pathlib import Path
 
 from customers import clock
 from customers.models import ImportedRow, SpreadsheetImport
-from customers.services import imports
+from customers.services import import_undo, imports
 
 SAMPLES = Path(__file__).resolve().parent.parent / "data" / "samples"
 HEAD = ("姓名", "手机号", "邮箱", "会员编号", "城市", "标签", "会员等级", "生日", "短信同意", "邮件同意")
@@ -36,6 +36,14 @@ def imported(content: bytes, *, name: str = "客户.csv", by=None, declaration: 
         SpreadsheetImport.objects.filter(pk=file.pk).update(declaration=declaration)
     imports.start(file)
     imports.run(file.pk, now=clock.now)
+    file.refresh_from_db()
+    return file
+
+
+def undone(file: SpreadsheetImport, *, by=None) -> SpreadsheetImport:
+    """An import that is taken back."""
+    import_undo.start(file, by=by, now=clock.now())
+    import_undo.run(file.pk, clock=clock.now)
     file.refresh_from_db()
     return file
 
