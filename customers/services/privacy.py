@@ -14,9 +14,11 @@ from customers.models import (
     ConsentChange,
     ContactPoint,
     Customer,
+    CustomerAccount,
     CustomerTag,
     ImportedChange,
     ImportedRow,
+    Order,
     UndoFinding,
 )
 from customers.services import consent
@@ -62,8 +64,8 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
 
     1. Every consent is withdrawn, with evidence; the evidence itself stays, it names a number and no person.
     2. The addresses are closed for marketing and care, so that no later file can bring them back.
-    3. Addresses, tags, the copies in imported rows and what imports changed go, and the fields of the customer are
-       blanked.
+    3. Addresses, tags, names at platforms, the copies in imported rows and what imports changed go, and the fields of
+       the customer are blanked. Orders stay, for the books, without their receiver.
 
     The deliveries are blanked by the layer that owns them, which looks for erased customers.
     Raises CannotErase when the customer is unknown or already erased.
@@ -82,6 +84,7 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
     _blank_imported_rows(customer_id)
     ImportedChange.objects.filter(customer=customer_id).delete()
     UndoFinding.objects.filter(customer=customer_id).update(ours="", before="", present="")
+    _blank_orders(customer_id)
     ContactPoint.objects.filter(customer=customer_id).delete()
     CustomerTag.objects.filter(customer=customer_id).delete()
     Customer.objects.filter(pk=customer_id).update(
@@ -109,6 +112,13 @@ def _withdraw(customer_id: int, channels: list[str], *, by: AbstractBaseUser, no
         by=by,
         now=now,
     )
+
+
+def _blank_orders(customer_id: int) -> None:
+    """Keep what was bought and paid; forget who received it, where, and what they asked for."""
+    blank = {"receiver_name": "", "province": "", "city": "", "note": "", "tracking_number": "", "account": None}
+    Order.objects.filter(customer=customer_id).update(**blank)
+    CustomerAccount.objects.filter(customer=customer_id).delete()
 
 
 def _blank_imported_rows(customer_id: int) -> None:
