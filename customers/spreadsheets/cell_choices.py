@@ -28,7 +28,7 @@ def parser(
     if field.kind in ("birthday", "date"):
         parse: Callable[[object], tuple] = partial(cells.PARSERS[field.kind], today=today, **arguments)
     elif field.kind == "lunar_birthday":
-        parse = partial(dates.parse, today=today, is_lunar=True)
+        parse = partial(dates.parse, today=today, **{**arguments, "is_lunar": True})
     elif field.kind == "opt_out":
         parse = _opted_out
     elif field.kind == "consent" and options.consent_words:

@@ -9,7 +9,7 @@ from customers.spreadsheets.layouts import Column
 from customers.spreadsheets.options import Options
 from customers.spreadsheets.reader import Sheet
 
-KINDS = frozenset(["birthday", "date"])
+KINDS = frozenset(["birthday", "lunar_birthday", "date"])
 
 
 def arguments(sheet: Sheet, columns: Sequence[Column], options: Options | None = None) -> dict[int, dict[str, Any]]:
