@@ -21,15 +21,20 @@ class Length:
 
 @dataclass(frozen=True)
 class Measured:
-    """What becomes of `count` people: `units` and `segments` each, or the variable that they lack."""
+    """
+    What becomes of `count` people: `units` and `segments` each, or the variable that they lack.
+
+    `unsuitable` is the reason for which a provider that composes the message refuses one of their values.
+    """
 
     count: int
     units: int = 0
     segments: int = 0
     missing: str | None = None
     too_long: bool = False
+    unsuitable: str = ""
 
     @property
     def can_be_sent(self) -> bool:
         """Whether these people get the message."""
-        return self.missing is None and not self.too_long
+        return self.missing is None and not self.too_long and not self.unsuitable

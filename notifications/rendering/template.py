@@ -310,6 +310,7 @@ class CompiledTemplate:
         *,
         signature: str,
         opt_out: str = "",
+        is_registered: bool = False,
     ) -> list[Measured]:
         """
         What becomes of each group of people, exactly as if each person were rendered.
@@ -321,10 +322,14 @@ class CompiledTemplate:
         (or are longer than the variable's maximum) are grouped by themselves, as strings. `text.UTF16_LENGTH_IN_SQL`
         counts in the query.
 
+        `is_registered` asks also what a provider that composes the message itself would refuse of the values.
+
         Raises ValueError for a length beyond the maximum, TypeError for a length of a compared variable.
         """
         return [
-            self._measured(self._representative(group), count, signature=signature, opt_out=opt_out)
+            self._measured(
+                self._representative(group), count, signature=signature, opt_out=opt_out, is_registered=is_registered
+            )
             for group, count in groups
         ]
 
@@ -340,9 +345,16 @@ class CompiledTemplate:
             values[key] = value
         return values
 
-    def _measured(self, values: Mapping[str, str], count: int, *, signature: str, opt_out: str) -> Measured:
+    def _measured(
+        self, values: Mapping[str, str], count: int, *, signature: str, opt_out: str, is_registered: bool
+    ) -> Measured:
+        unsuitable = ""
         try:
-            message = self.compose(values, signature=signature, opt_out=opt_out)
+            if is_registered and self._form:
+                message, parameters = self.compose_with_parameters(values, signature=signature, opt_out=opt_out)
+                unsuitable = text.unsuitable(parameters)
+            else:
+                message = self.compose(values, signature=signature, opt_out=opt_out)
         except MissingValue as missing:
             return Measured(count, missing=missing.variable)
         except TooLong:
@@ -353,6 +365,7 @@ class CompiledTemplate:
             units=units,
             segments=text.segments_of_length(units),
             too_long=units > text.MAXIMUM_LENGTH,
+            unsuitable=unsuitable,
         )
 
 

@@ -131,6 +131,7 @@ def _measured(template: Template, part: QuerySet[Customer], rules, send_at: date
     """(reason or '', frees_at, people, segments each) for each group of a variant's audience."""
     compiled = rendering.parse(template.body)
     constant = {"shop": template.signature.name}
+    is_registered = gateways.composes(template.channel)
     keys = _keys(compiled, without=constant)
     for (code, frees_at), groups in _groups(template, part, rules, send_at, keys, is_small=is_small):
         for values, count in groups:
@@ -138,9 +139,12 @@ def _measured(template: Template, part: QuerySet[Customer], rules, send_at: date
                 [(values | _used(constant, compiled), count)],
                 signature=template.signature.name,
                 opt_out=template.opt_out_wording,
+                is_registered=is_registered,
             )
             if code == "" and measured.missing is not None:
                 yield screening.MISSING_VALUE.code, None, count, 0
+            elif code == "" and measured.unsuitable:
+                yield measured.unsuitable, None, count, 0
             elif code == "" and measured.too_long:
                 yield screening.TOO_LONG.code, None, count, 0
             else:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from customers.msgid import _
+from notifications.choices import COMPOSING_GATEWAYS
 from notifications.models import AccountGauge, ProviderAccount
 from notifications.providers.base import Provider
 from notifications.providers.mapping import BadMapping
@@ -26,6 +27,12 @@ def account_for(channel: str) -> ProviderAccount | None:
 def paces(channel: str) -> list[int | None]:
     """The messages a second of each account that works on a channel; None for as fast as it goes."""
     return list(working(channel).values_list("pace", flat=True))
+
+
+def composes(channel: str) -> bool:
+    """Whether every account that works on a channel composes registered texts itself."""
+    kinds = set(working(channel).values_list("gateway", flat=True))
+    return bool(kinds) and kinds <= set(COMPOSING_GATEWAYS)
 
 
 def working(channel: str) -> QuerySet[ProviderAccount]:

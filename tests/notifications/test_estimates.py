@@ -8,7 +8,9 @@ from customers.models import Customer, Suppression, Tier
 from notifications.models import Delivery, FrequencyCap
 from notifications.services import deliveries, estimates, sending, step_people
 from notifications.services.progress import progress
-from tests import cast
+from tests import cast, registered
+from tests.gateways.aliyun import Aliyun
+from tests.notifications.test_cloud_sending import approved
 from tests.notifications.test_sending import freeze, send, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -151,3 +153,27 @@ def test_the_people_behind_a_number_are_found_page_by_page_each_once(account, ga
 
     assert pages == at_once == sorted(set(at_once))
     assert at_once or code == "over_cap"
+
+
+@pytest.fixture
+def cloud(tmp_path, settings):
+    with Aliyun(tmp_path / "aliyun") as service:
+        settings.GATEWAY_PRIVATE_HOSTS = [service.host]
+        yield service
+
+
+def test_values_that_a_cloud_would_refuse_are_counted_before_as_they_are_skipped_then(cloud, noon):
+    various_people()
+    crowd = cast.crowd(6)
+    Customer.objects.filter(pk__in=crowd[:2]).update(name="www.example.com")
+    Customer.objects.filter(pk__in=crowd[2:5]).update(name="http://e.cn")
+    template = cast.template('{{ name or "顾客" }},新年快乐!')
+    approved(template, registered.account_at(cloud, is_sandbox=True))
+
+    found = funnel(template, now=noon)
+    send(freeze(template, now=noon))
+
+    skipped = {code: count for code, count in states().items() if code != "sent"}
+    assert steps(found) == skipped
+    assert skipped["value_with_link"] == 5
+    assert found.will_send == states()["sent"] == len(cloud.ledger())
