@@ -21,7 +21,7 @@ from notifications import screening
 from notifications.admin import states
 from notifications.models import Message
 from notifications.services import brakes
-from notifications.services.progress import Progress, progress
+from notifications.services.progress import Progress, foresee, progress
 
 MOVING = (CampaignStatus.SCHEDULED, CampaignStatus.RUNNING)
 # A finished campaign still gets receipts; the page then looks less often.
@@ -152,7 +152,7 @@ def _now(campaign: Campaign) -> dict[str, Any]:
     """Everything on the page that moves."""
     now = clock.now()
     message_ids = campaign.message_ids
-    found = progress(message_ids, now=now)
+    found = foresee(progress(message_ids, now=now), message_ids, now=now)
     is_moving = campaign.status in MOVING
     return {
         "progress": found,

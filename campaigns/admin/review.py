@@ -24,11 +24,17 @@ from customers.choices import Channel, Purpose
 from customers.models import Customer
 from notifications import personal, rendering, screening
 from notifications.models import Template
+from notifications.services import registrations
 
 SHOWN_PER_PAGE = 100
 # So many are tried for a sample; somebody without a name should not make the page show bare variables.
 CANDIDATES = 20
 LONGEST_NUMBER = 12
+# Reasons that only the composed texts decide.
+OF_THE_TEXT = {
+    reason.code
+    for reason in (screening.MISSING_VALUE, screening.TOO_LONG, screening.VALUE_TOO_LONG, screening.VALUE_WITH_LINK)
+}
 
 
 def find(admin: ModelAdmin, request: HttpRequest, campaign_id: int, *permissions: str) -> Campaign:
@@ -112,7 +118,14 @@ def _reviewed(request: HttpRequest, campaign: Campaign, kept: KeptReview | None,
         lengths=_lengths(found),
         tests_left=trials.LIMIT_PER_HOUR - trials.sent_lately(request.user, now=now),
         variants=list(campaign.variants.select_related("template")),
+        to_register=_to_register(campaign),
     )
+
+
+def _to_register(campaign: Campaign) -> list[Template]:
+    """The templates of a campaign whose text a provider has still to approve."""
+    templates = Template.objects.filter(variants__campaign=campaign).select_related("signature").distinct()
+    return [template for template in templates.order_by("pk") if registrations.why_not(template)]
 
 
 @require_GET
@@ -130,7 +143,7 @@ def people(request: HttpRequest, admin: ModelAdmin, campaign_id: int, code: str)
         "sentence": str(reason.label) if reason else titles[code],
         "remedy": str(reason.remedy) if reason else "",
     }
-    if code in (screening.MISSING_VALUE.code, screening.TOO_LONG.code):
+    if code in OF_THE_TEXT:
         context["refusal"] = _(
             "Who they are is known once the texts are composed: after the start they stand in the sending records."
         )

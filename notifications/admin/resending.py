@@ -82,7 +82,7 @@ def _show(
             (status, states.STATES[status], states.MEANINGS[status], offer.counts[status], status in statuses)
             for status in resending.STATUSES
         ],
-        "steps": [(step, screening.REMEDIES.get(step.code, "")) for step in offer.steps],
+        "steps": [(step, _remedy(step.code)) for step in offer.steps],
         "statuses": statuses,
         "may_send": not offer.obstacles and offer.will_send > 0,
         "media": Media(css={"all": ["hongyan/campaigns.css"]}),
@@ -91,6 +91,16 @@ def _show(
         "back": _back(found, delivery),
     }
     return render(request, "admin/notifications/delivery/resend.html", context)
+
+
+def _remedy(code: str) -> str:
+    """What can be done for whom this would not reach; of the caps it has to be said what they count."""
+    if code == screening.OVER_CAP.code:
+        return _(
+            "The first try counts for the frequency cap, also where it did not arrive: send again once the cap has "
+            "room, or raise its limit."
+        )
+    return screening.REMEDIES.get(code, "")
 
 
 def _send(

@@ -80,13 +80,13 @@ def batch_size(message: Message) -> int:
     accounts = ProviderAccount.objects.filter(channel=message.channel, is_active=True)
     found = list(accounts.values_list("batch_size", "pace", "gateway"))
     size = min((size for size, _, _ in found), default=DEFAULT_BATCH)
-    if found and all(gateway in ONE_TEXT_PER_CALL for _, _, gateway in found) and _is_personal(message):
+    if found and all(gateway in ONE_TEXT_PER_CALL for _, _, gateway in found) and is_personal(message):
         size = min(size, CALLS_AT_MOST)
     paces = [pace for _, pace, _ in found]
     return min(size, max(paces)) if paces and all(paces) else size
 
 
-def _is_personal(message: Message) -> bool:
+def is_personal(message: Message) -> bool:
     """Whether nearly everybody may get a text of their own."""
     try:
         return bool(set(rendering.parse(message.body).variables) - SHARED_BY_MANY)

@@ -7,6 +7,9 @@ from decimal import Decimal
 
 from django.db import connection
 
+from notifications.models import Message
+from notifications.services import deliveries, gateways
+
 # States in the order of the bar; `held` and `sending` are carved out of the stored `queued`.
 STATES = [
     "delivered",
@@ -41,6 +44,7 @@ class Progress:
     total: int
     parts: list[Part] = field(default_factory=list)
     rate_per_second: float = 0.0
+    calls_per_second: float = 0.0
     finishes_at: datetime | None = None
 
     def count(self, state: str) -> int:
@@ -111,3 +115,41 @@ def _assemble(rows: list[tuple], now: datetime) -> Progress:
     if found.rate_per_second and found.remaining:
         found.finishes_at = now + timedelta(seconds=found.remaining / found.rate_per_second)
     return found
+
+
+def foresee(found: Progress, message_ids: Sequence[int], *, now: datetime) -> Progress:
+    """
+    The same with the calls a second, and an end that the accounts' pace allows.
+
+    Where each person's text is a call of its own, there are as many calls as messages.
+    """
+    if not found.remaining:
+        return found
+    messages = list(Message.objects.filter(pk__in=message_ids))
+    paces = [pace for channel in {message.channel for message in messages} for pace in gateways.paces(channel)]
+    fastest = sum(paces) if paces and all(paces) else None
+    rate = found.rate_per_second or (fastest or 0.0)
+    if fastest is not None:
+        rate = min(rate, fastest)
+    found.finishes_at = now + timedelta(seconds=found.remaining / rate) if rate else None
+    one_by_one = [message.pk for message in messages if deliveries.is_personal(message)]
+    found.calls_per_second = _calls_lately(message_ids, one_by_one, now) / RATE_WINDOW.total_seconds()
+    return found
+
+
+def _calls_lately(message_ids: Sequence[int], one_by_one: Sequence[int], now: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT coalesce(sum(CASE WHEN a.gateway = ANY(%s) AND s.message_id = ANY(%s) THEN s.size ELSE 1 END), 0)
+            FROM notifications_submission s JOIN notifications_provideraccount a ON a.id = s.account_id
+            WHERE s.message_id = ANY(%s) AND s.status = 'settled' AND s.settled_at > %s
+            """,
+            [
+                [str(kind) for kind in deliveries.ONE_TEXT_PER_CALL],
+                list(one_by_one),
+                list(message_ids),
+                now - RATE_WINDOW,
+            ],
+        )
+        return int(cursor.fetchone()[0])

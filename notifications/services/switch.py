@@ -63,7 +63,7 @@ def _wait_for_last_checks() -> None:
 
 
 def standings(*, since: datetime) -> list[Standing]:
-    """The messages that could go out at a moment or later, and moved or wait; the biggest first."""
+    """The messages that were going out at a moment or later; the biggest first. What was over by then is left out."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -82,9 +82,11 @@ def standings(*, since: datetime) -> list[Standing]:
                 FROM notifications_submission s WHERE s.message_id = m.id AND s.status = 'called'
             ) AS calls
             WHERE m.send_until > %s AND m.canceled_at IS NULL AND NOT m.is_test
-                AND counted.queued + counted.handed_over + counted.unknown > 0
+                AND (counted.queued > 0 OR calls.size > 0 OR EXISTS (
+                    SELECT FROM notifications_submission s WHERE s.message_id = m.id AND s.settled_at >= %s
+                ))
             ORDER BY counted.queued DESC, m.id DESC
             """,
-            [since],
+            [since, since],
         )
         return [Standing(*row[:3], *map(int, row[3:])) for row in cursor.fetchall()]

@@ -107,3 +107,16 @@ def test_a_launch_waits_for_the_approval(aliyun, scheduled):
     assert done.delayed == [scheduled.pk]
     assert "含营销词" in scheduled.problem["en"]
     assert approvals.flagged() == []
+
+
+def test_the_review_leads_to_where_the_text_is_registered(aliyun):
+    shop.cast.crowd(20)
+    registered.account_at(aliyun)
+    campaign = shop.draft(planned_for=NOON + timedelta(days=1))
+    template = campaign.variants.get().template
+
+    page = staff.signed_in("marketer").get(reverse("admin:campaigns_campaign_review_now", args=[campaign.pk]))
+
+    assert "is not approved at 阿里云 yet" in page.content.decode()
+    address = reverse("admin:notifications_template_change", args=[template.pk])
+    assert f'href="{address}#registered"' in page.content.decode()

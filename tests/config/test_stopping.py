@@ -55,6 +55,8 @@ def test_two_clicks_stop_everything_and_the_page_names_the_numbers():
     assert "Stop 30 messages of 1 campaign" in question
     assert switch.stopped().stopped_by.username == "marketer"
     assert "Who got it and who did not" in answer.content.decode()
+    # Whether it arrived is the receipts' to say.
+    assert "Handed over to the provider" in answer.content.decode()
     assert LogEntry.objects.filter(content_type__model="sendingswitch").count() == 1
 
 
