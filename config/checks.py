@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from redis import Redis
 
+from config import servers
+
 
 @register(Tags.compatibility)
 def settings_make_sense(**_options) -> list[CheckMessage]:
@@ -83,3 +85,13 @@ def production_is_complete(**_options) -> list[CheckMessage]:
             )
         )
     return problems
+
+
+@register(Tags.database)
+def servers_keep_promises(databases=None, **_options) -> list[CheckMessage]:
+    """What PostgreSQL and Redis are set to, where the servers are asked: `manage.py check --database default`."""
+    if not databases:
+        return []
+    identifiers = {"database": "config.W004", "queue": "config.W005"}
+    told = ((part, *words.split(": ", 1)) for part, words in servers.sentences().items())
+    return [Warning(what, hint=why, id=identifiers[part]) for part, what, why in told]

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from redis import RedisError
 from rq.cron_scheduler_registry import get_registry_key
 
+from config import servers
 from customers import clock, doorbell
 from notifications.models import Heartbeat
 
@@ -29,9 +30,14 @@ def alive(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when messages can be sent, otherwise 503 with a reason for each part that fails."""
+    """
+    Answer 200 when messages can be sent, otherwise 503 with a reason for each part that fails.
+
+    What works and breaks a promise one day is told as a warning.
+    """
     problems = find_problems()
     parts = {part: problems.get(part, "ok") for part in ("database", "queue", "scheduler", "workers")}
+    parts |= {"warnings": servers.sentences()}
     return JsonResponse({"status": "unavailable" if problems else "ok", **parts}, status=503 if problems else 200)
 
 

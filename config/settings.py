@@ -114,6 +114,8 @@ DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **DATABASES["default"].
 WEB_STATEMENT_SECONDS = env.number("WEB_STATEMENT_SECONDS", default=0)
 # A worker frozen in the middle of a transaction would hold its locks, and with them everybody's sending.
 _limits = {"idle_in_transaction_session_timeout": "60s"}
+# Every statement is written for this isolation; a database that prefers another would refuse some of them.
+_limits |= {"default_transaction_isolation": r"read\ committed"}
 if WEB_STATEMENT_SECONDS:
     _limits |= {"statement_timeout": f"{WEB_STATEMENT_SECONDS}s", "lock_timeout": "5s"}
 DATABASES["default"]["OPTIONS"]["options"] = " ".join(f"-c {name}={limit}" for name, limit in _limits.items())

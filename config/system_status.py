@@ -12,7 +12,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from config import health, pulse, shell
+from config import health, pulse, servers, shell
 from customers import clock
 from notifications.models import Receipt
 from notifications.models.provider_account import ProviderAccount
@@ -54,6 +54,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "queues": pulse.workload(now),
         "reaches_redis": "queue" not in problems,
         "reaches_scheduler": "scheduler" not in problems,
+        "warnings": [_(words) % word if word else _(words) for words, word in servers.warnings().values()],
         "accounts": ProviderAccount.objects.order_by("id"),
         "receipts_waiting": Receipt.objects.filter(applied_at=None).count(),
         "receipts_stuck": Receipt.objects.filter(applied_at=None, tries__gte=STUCK_AFTER_TRIES).count(),

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from config import embedded, programs, running
+from config import embedded, programs, running, servers
 from config.preparation import NotReachable, prepare
 from config.supervisor import Program, Supervisor
 
@@ -59,6 +59,8 @@ class Command(BaseCommand):
             raise CommandError(f"ADMIN_PASSWORD is too weak. {' '.join(weak.messages)}") from weak
         except NotReachable as trouble:
             raise CommandError(str(trouble)) from trouble
+        for warning in servers.sentences().values():
+            self.say(f"Warning: {warning}")
         connections.close_all()
         os.environ |= environment
         logs = settings.VAR / "log"
