@@ -26,6 +26,7 @@ DAY_CHOICES = [("", "—"), *((day, day) for day in range(1, 32))]
 OLDEST = 120
 # A leap year: somebody born on 29 February who does not tell the year has a birthday too.
 ANY_YEAR = 2000
+LONGEST_LUNAR_MONTH = 30
 
 
 class CustomerForm(ModelForm):
@@ -62,8 +63,8 @@ class CustomerForm(ModelForm):
 
     class Meta:
         model = Customer
-        fields = ["name", "gender", "birth_year", "birth_month", "birth_day", "tier", "city", "province"]
-        fields += ["external_id", "note"]
+        fields = ["name", "gender", "birth_year", "birth_month", "birth_day", "birth_calendar", "tier", "city"]
+        fields += ["province", "external_id", "note"]
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -89,6 +90,10 @@ class CustomerForm(ModelForm):
     def clean_name(self) -> str:
         """Take the name without outer spaces."""
         return self.cleaned_data["name"].strip()
+
+    def clean_note(self) -> str:
+        """End lines as files do: browsers send two characters for each end."""
+        return self.cleaned_data["note"].replace("\r\n", "\n").replace("\r", "\n").strip()
 
     def clean_birth_year(self) -> int | None:
         """Refuse a year in which no living customer was born."""
@@ -156,9 +161,15 @@ class CustomerForm(ModelForm):
     def _check_birthday(self, cleaned: dict) -> None:
         year, month, day = (cleaned.get(f"birth_{part}") for part in ("year", "month", "day"))
         if "birth_year" in self.errors or (year, month, day) == (None, None, None):
+            cleaned["birth_calendar"] = ""
             return
         if not (month and day):
             self.add_error("birth_month", _("Enter month and day of the birthday, or leave all of it empty."))
+            return
+        if cleaned.get("birth_calendar"):
+            # The months of the lunar calendar have 29 or 30 days, each year anew.
+            if day > LONGEST_LUNAR_MONTH:
+                self.add_error("birth_day", _("This day does not exist. Check month and day."))
             return
         try:
             date(year or ANY_YEAR, month, day)

@@ -167,7 +167,7 @@ DIFFERENCES = """
     OR (planned.tier <> '' AND tier.name IS DISTINCT FROM planned.tier)
     OR (planned.province <> '' AND customer.province <> planned.province)
     OR (planned.city <> '' AND customer.city <> planned.city)
-    OR (planned.note <> '' AND customer.note <> planned.note)
+    OR (planned.note <> '' AND customer.note <> planned.note AND replace(customer.note, chr(13), '') <> planned.note)
     OR (planned.keeps_external_id AND customer.external_id <> planned.external_id)
     OR (planned.cleared IS NOT NULL AND (
         ('name' = ANY(planned.cleared) AND customer.name <> '')
