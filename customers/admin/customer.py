@@ -27,7 +27,7 @@ from customers.services import customers
 
 PARTS_OF_A_NUMBER = (3, *range(5, 11))
 FACTS = [("name", "gender"), ("tier", "external_id"), ("city", "province")]
-BIRTHDAY = [("birth_year", "birth_month", "birth_day")]
+BIRTHDAY = [("birth_year", "birth_month", "birth_day", "birth_calendar")]
 
 
 @admin.register(Customer)

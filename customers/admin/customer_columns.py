@@ -133,5 +133,7 @@ def birthday_of(customer: Customer) -> str:
         return ""
     parts = {"year": customer.birth_year, "month": customer.birth_month, "day": customer.birth_day}
     if customer.birth_year:
-        return pgettext("birthday with year", "%(year)s-%(month)02d-%(day)02d") % parts
-    return pgettext("birthday without year", "%(month)02d-%(day)02d") % parts
+        written = pgettext("birthday with year", "%(year)s-%(month)02d-%(day)02d") % parts
+    else:
+        written = pgettext("birthday without year", "%(month)02d-%(day)02d") % parts
+    return f"{written} ({customer.get_birth_calendar_display()})" if customer.birth_calendar else written

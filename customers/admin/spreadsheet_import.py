@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from customers import clock, doorbell
 from customers.admin import import_order_words, import_review, import_words, undo_words
+from customers.admin.import_conflicts import ImportConflicts
 from customers.admin.import_undo import OF_AN_UNDO, ImportUndo
 from customers.admin.marked_files import MarkedFilePages
 from customers.choices import ImportStatus
@@ -36,7 +37,7 @@ UNDER_WAY = (ImportStatus.QUEUED, ImportStatus.RUNNING)
 
 
 @admin.register(SpreadsheetImport)
-class SpreadsheetImportAdmin(ImportUndo, MarkedFilePages, ModelAdmin):
+class SpreadsheetImportAdmin(ImportUndo, MarkedFilePages, ImportConflicts, ModelAdmin):
     """Customer files: the list of those imported, and the way of a new one."""
 
     list_display = ["file_name", "state", "outcome", "created_by", "created_at"]
@@ -253,6 +254,7 @@ class SpreadsheetImportAdmin(ImportUndo, MarkedFilePages, ModelAdmin):
             imported,
             is_done=imported.status in (ImportStatus.DONE, *OF_AN_UNDO),
             **self.undo_section(request, imported),
+            **self.conflict_section(request, imported),
             tiles=import_words.tiles(imported, counts, is_result=True),
             reasons=import_words.by_reason(imported, counts, is_result=True),
             consent=import_words.consent_lines(imported, counts, is_result=True),

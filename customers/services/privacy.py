@@ -93,6 +93,7 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
         birth_year=None,
         birth_month=None,
         birth_day=None,
+        birth_calendar="",
         tier=None,
         city="",
         province="",
