@@ -25,7 +25,7 @@ from customers.models import (
 )
 from customers.services import consent, customers, import_run, import_undo, imports, privacy
 from tests import cast
-from tests.customers.files import imported, table, undone
+from tests.customers.files import imported, table, undone, uploaded
 
 LI_NA = {"姓名": "李娜", "手机号": "13800000001"}
 YES = {"短信同意": "是", "邮件同意": "是"}
@@ -382,3 +382,18 @@ def test_a_page_that_was_open_during_the_undo_saves_nothing_over_it(db):
 
     with pytest.raises(customers.CannotSave):
         customers.hold(customer, seen=customer.updated_at)
+
+
+def test_replaced_tags_and_cleared_fields_come_back(db):
+    imported(table({**LI_NA, "城市": "杭州", "标签": "老客,VIP", "会员等级": "金卡", "生日": "1990-05-31"}))
+    before = shop()
+    file = uploaded(table({**LI_NA, "城市": "清空", "标签": "新客", "会员等级": "清空", "生日": "清空"}))
+    SpreadsheetImport.objects.filter(pk=file.pk).update(options={"tags": "replace", "clear_word": "清空"})
+    imports.start(file)
+    imports.run(file.pk, now=clock.now)
+    assert shop()["tags"] != before["tags"]
+    assert (Customer.objects.get().city, Customer.objects.get().birth_month) == ("", None)
+
+    undone(file)
+
+    assert shop() == before
