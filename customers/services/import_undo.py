@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 # So long the shop can change its mind; the file and what it changed are kept as long, and no longer.
 UNDOABLE_FOR = timedelta(days=30)
-# About a second: so long an opt-out or a page that is being saved may have to wait.
-CHUNK_ROWS = 5_000
+# Less than a second: so long an opt-out or a page that is being saved may have to wait.
+CHUNK_ROWS = 2_000
 LEASE = timedelta(minutes=2)
 # Somebody plans a campaign or reads replies; removals wait for them without making others queue behind.
 BUSY_FOR = 0.5

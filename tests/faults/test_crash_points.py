@@ -9,8 +9,8 @@ from campaigns import jobs as campaign_jobs
 from customers import clock
 from customers import jobs as customer_jobs
 from customers.choices import ImportStatus, Purpose
-from customers.models import ContactPoint, Customer, SpreadsheetImport
-from customers.services import imports
+from customers.models import ContactPoint, Customer, SpreadsheetImport, UndoFinding
+from customers.services import import_undo, imports
 from notifications import jobs
 from notifications.choices import CallbackKind
 from notifications.models import Delivery, Message, Receipt, Submission
@@ -176,3 +176,38 @@ def test_a_death_in_the_middle_of_an_import_loses_and_doubles_no_row(noon, envir
 
     assert SpreadsheetImport.objects.get().status == ImportStatus.DONE
     assert ContactPoint.objects.count() == Customer.objects.count() == ROWS
+
+
+def test_a_death_in_the_middle_of_an_undo_leaves_the_same_as_an_undo_at_one_go(noon, environment):
+    """Half of the rows are of customers who were known before; one in ten of the new ones has been edited since."""
+    known = [f"{13900000000 + place},顾客{place},宁波\n" for place in range(0, ROWS, 2)]
+    rows = [f"{13900000000 + place},顾客{place},杭州\n" for place in range(ROWS)]
+    imports_done = []
+    for lines in (known, rows):
+        text = "".join(["手机号,姓名,城市\n", *lines]).encode()
+        imported = imports.upload([text], file_name="会员.csv", by=None, now=clock.now())
+        imports.read(imported, now=clock.now())
+        imports.start(imported)
+        imports.run(imported.pk, now=clock.now)
+        imports_done.append(imported)
+    edited = Customer.objects.filter(contact_points__address__endswith="1").values("pk")
+    kept = Customer.objects.filter(pk__in=list(edited.values_list("pk", flat=True)))
+    kept.update(note="老朋友", updated_at=clock.now())
+    before = kept.count()
+    import_undo.start(imports_done[1], by=None, now=clock.now())
+    job = {"on": "default", "point": "after_undo_chunk", "import_id": imports_done[1].pk}
+    work.work_until_it_dies(environment, "customers.jobs.undo_import", **job)
+    assert Customer.objects.filter(city="杭州").count() > before
+
+    move_clock(minutes=3)
+    customer_jobs.undo_imports()
+
+    undone = SpreadsheetImport.objects.get(pk=imports_done[1].pk)
+    assert undone.status == ImportStatus.UNDONE
+    assert undone.undo_counts == {
+        "rows": ROWS, "removed": ROWS // 2 - before, "stays": before, "stays:edited": before,
+        "restored": ROWS // 2, "fields": ROWS // 2,
+    }  # fmt: skip
+    assert Customer.objects.count() == ContactPoint.objects.count() == ROWS // 2 + before
+    assert Customer.objects.filter(city="宁波").count() == ROWS // 2
+    assert UndoFinding.objects.count() == before
