@@ -19,6 +19,7 @@ BENCHMARKS = {
     "caps": "frequency caps decided and taken a second",
     "receipts": "receipts of carriers, applied by one worker",
     "importing": "a spreadsheet, against a bare merge and django-import-export",
+    "marking": "the shop's own file back, against openpyxl that loads and saves it",
     "pages": "every page of the admin at full size",
 }
 # Those that are measured beside other software.
