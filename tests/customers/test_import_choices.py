@@ -5,7 +5,7 @@ import pytest
 from customers import clock
 from customers.models import Consent, ContactPoint, Customer, ImportedRow, SpreadsheetImport, Tag
 from customers.services import imports
-from tests import cast
+from tests import cast, staff
 from tests.customers.files import HEAD, outcomes, table, uploaded
 
 LI_NA = {"姓名": "李娜", "手机号": "13800000001"}
@@ -15,6 +15,12 @@ LI_NA = {"姓名": "李娜", "手机号": "13800000001"}
 def uploads(settings, tmp_path):
     """A directory of the test's own for uploaded files."""
     settings.UPLOADS = tmp_path / "uploads"
+
+
+@pytest.fixture
+def marketer(db, empty_queue):
+    """The browser of somebody who may see what became of a file."""
+    return staff.signed_in("marketer")
 
 
 def imported_with(content: bytes, *, fields: dict[str, str] | None = None, **options) -> SpreadsheetImport:
@@ -213,3 +219,25 @@ def test_an_address_that_a_family_shares_contradicts_nothing(db):
     file = imported_with(table(LI_NA | {"邮箱": "home@example.com"}))
 
     assert problems(file) == []
+
+
+def test_contradictions_are_listed_on_the_result_page_and_as_a_file(marketer):
+    file = imported_with(table(LI_NA | {"邮箱": "a@example.com"}, {"手机号": "13800000001", "姓名": "=王伟"}))
+
+    page = marketer.get(f"/admin/customers/spreadsheetimport/{file.pk}/change/").content.decode()
+    lines = marketer.get(f"/admin/customers/spreadsheetimport/{file.pk}/contradictions/").getvalue().decode()
+
+    assert 'id="contradictions"' in page and "=王伟" in page and "李娜" in page
+    assert lines.splitlines()[1].startswith("3,'=王伟,13800000001,")
+
+
+def test_opt_outs_that_won_over_a_yes_are_listed(marketer):
+    known("王伟", phone="13800000002", consent="withdrawn")
+
+    file = imported_with(table({"姓名": "王伟", "手机号": "13800000002", "短信同意": "是"}))
+    page = marketer.get(f"/admin/customers/spreadsheetimport/{file.pk}/change/").content.decode()
+    link = f"/admin/customers/importedrow/?spreadsheet_import={file.pk}&amp;opt_out_kept=1"
+    rows = marketer.get(link.replace("&amp;", "&")).content.decode()
+
+    assert link in page and "王伟" in rows
+    assert file.counts["consent:kept"] == 1
