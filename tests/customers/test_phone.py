@@ -42,6 +42,18 @@ DELIBERATE = {
         "138\u00a00013\u00a08000",
         "13800138000\x00",
         "手机：13800138000",
+        "联系电话: 138 0013 8000",
+        "13800138000（微信同号）",
+        "13800138000,",
+        "13800138000。",
+        "13,800,138,000",
+        "(+86)13800138000",
+        "86-138-0013-8000",
+        "+86-013800138000",
+        "138.0013.8000",
+        "1 3 8 0 0 1 3 8 0 0 0",
+        "13800138000.00",
+        "1.3800138000e+010",
     ],
 )
 def test_a_number_is_recognized_however_it_was_written(raw):
@@ -59,6 +71,32 @@ def test_a_number_is_recognized_however_it_was_written(raw):
         ("13800138000,1234", "virtual_extension"),
         ("13800138000[1234]", "virtual_extension"),
         ("13800138000#1234", "virtual_extension"),
+        ("138----8000", "masked"),
+        ("138####8000", "masked"),
+        ("138……8000", "masked"),
+        ("138••••8000", "masked"),
+        ("***********", "masked"),
+        ("1**********", "masked"),
+        ("xxxxxxxxxxx", "masked"),
+        ("138****8000-1234", "masked"),
+        ("13800138000转分机1234", "virtual_extension"),
+        ("13800138000（分机：1234）", "virtual_extension"),
+        ("13800138000 转 1234", "virtual_extension"),
+        ("13800138000ext.1234", "virtual_extension"),
+        ("13800138000*1234", "virtual_extension"),
+        ("13800138000_1234", "virtual_extension"),
+        ("13800138000/1234", "virtual_extension"),
+        ("13800138000【1234】", "virtual_extension"),
+        ("[1234]13800138000", "virtual_extension"),
+        ("138-0013-8000-1234", "virtual_extension"),
+        ("+86 13800138000-1234", "virtual_extension"),
+        ("13800138000(虚拟号)", "virtual_extension"),
+        ("MTM4MDAxMzgwMDA=", "encrypted"),
+        ("a1b2c3d4e5f6a7b8c9d0e1f2", "encrypted"),
+        ("AbCd1234EfGh5678", "encrypted"),
+        ("#bqYf1MZ2#", "encrypted"),
+        ("enc(8f3a)", "encrypted"),
+        ("已加密", "encrypted"),
         ("##2ab0f==##", "encrypted"),
         ("$$675d7c62e07e$$", "encrypted"),
         ("~AgAAAAKvqT0HBwAx~0~", "encrypted"),
@@ -89,6 +127,18 @@ def test_a_number_is_recognized_however_it_was_written(raw):
         ("85291234567", "not_mainland"),
         ("+12025550152", "not_mainland"),
         ("13800138000/13900139000", "several_numbers"),
+        ("13800138000、13900139000", "several_numbers"),
+        ("13800138000 13900139000", "several_numbers"),
+        ("13800138000-13900139000", "several_numbers"),
+        ("13800138000\n13900139000", "several_numbers"),
+        ("13800138000;0571-88886666", "several_numbers"),
+        ("010-12345678/13800138000", "several_numbers"),
+        ("0912345678", "not_mainland"),
+        ("853 6612 3456", "not_mainland"),
+        ("00000000000", "wrong_length"),
+        ("wechat_zhangsan88", "text"),
+        ("LINA20200101ABC", "text"),
+        ("原号13800138000已停用", "text"),
         ('=HYPERLINK("tel:13800138000","call")', "formula"),
         ("l38OO138000", "text"),
         ("١٣٨٠٠١٣٨٠٠٠", "text"),
@@ -98,6 +148,20 @@ def test_a_number_is_recognized_however_it_was_written(raw):
 )
 def test_a_number_that_cannot_be_texted_is_refused_with_its_reason(raw, reason):
     assert phone.normalize(raw) == (None, reason)
+
+
+@pytest.mark.parametrize(
+    ("raw", "number"),
+    [
+        ("13800138000/13900139000", "13800138000"),
+        ("０１０-12345678、13900139000", "13900139000"),
+        ("+86 139 0013 9000 或 13800138000", "13900139000"),
+        ("14200138000/13900139000", "13900139000"),
+        ("010-12345678/0571-88886666", None),
+    ],
+)
+def test_of_several_numbers_the_first_that_can_be_texted_is_offered(raw, number):
+    assert phone.first_usable(raw).number == number
 
 
 def test_every_reason_has_words_and_a_remedy_for_staff():
