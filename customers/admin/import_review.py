@@ -13,7 +13,7 @@ from customers import clock
 from customers.admin import import_words
 from customers.choices import CONSENT_PURPOSES, ImportKind, Platform
 from customers.models import ImportLayout, SpreadsheetImport
-from customers.services import import_options, imports
+from customers.services import import_options, import_preview, imports
 from customers.services.import_columns import CannotMap
 from customers.spreadsheets import cells, dates
 from customers.spreadsheets.options import DAY_FIRST, MONTH_FIRST
@@ -93,7 +93,7 @@ def context(
         "kinds": _kinds(imported),
         # Nobody asks of an ordinary list whether it is one; the question waits behind a line.
         "is_kind_plain": imported.kind == ImportKind.CUSTOMERS and not preview.get("layout"),
-        "advice": _advice(preview),
+        "advice": _advice(imported),
         "button": "" if is_blocked else import_words.button(imported),
         **_rows(request, imported),
         **_choices(imported, posted),
@@ -206,10 +206,14 @@ def _kinds(imported: SpreadsheetImport) -> list[tuple[str, str]]:
     ]
 
 
-def _advice(preview: Mapping[str, Any]) -> dict[str, Any] | None:
+def _advice(imported: SpreadsheetImport) -> dict[str, Any] | None:
     """What to export instead, where the file hides numbers."""
-    if not preview.get("hidden"):
+    preview = imported.preview
+    hidden = preview.get("hidden") or sum(preview["counts"].get(f"phone:{code}", 0) for code in import_preview.HIDDEN)
+    if not hidden:
         return None
     found = preview.get("layout") or {}
     words = found.get("advice") or HIDDEN_NUMBERS
-    return {"count": preview["hidden"], "sentence": gettext(words) if found.get("is_bundled", True) else words}
+    sentence = gettext(words) if found.get("is_bundled", True) else words
+    could_be_orders = imported.kind == ImportKind.CUSTOMERS and found.get("kind") == ImportKind.ORDERS
+    return {"count": hidden, "sentence": sentence, "could_be_orders": could_be_orders}

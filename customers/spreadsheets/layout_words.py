@@ -47,28 +47,24 @@ ADVICE: dict[str, str] = {
     "": "",
     "taobao": _(
         "Taobao and Tmall hide the numbers of protected buyers, and no export of theirs holds them: a virtual number "
-        "is dead 15 days after the trade. Export the members who left you their number instead (your till, your "
-        "membership cards or your mini program), and import this file as orders."
+        "is dead 15 days after the trade. Export the members who left you their number instead: from your till, your "
+        "membership cards or your mini program."
     ),
     "douyin": _(
         "Douyin writes names and numbers in cipher text that only Douyin can read. In the Doudian back office, ask "
         "for an export with plain numbers (Orders › Export, with the owner’s approval), or export the members of "
-        "your own mini program; import this file as orders."
+        "your own mini program."
     ),
-    "jd": _(
-        "JD hides numbers by asterisks and by extensions. Export the members of your own shop with full numbers, "
-        "and import this file as orders."
-    ),
+    "jd": _("JD hides numbers by asterisks and by extensions. Export the members of your own shop with full numbers."),
     "pinduoduo": _(
         "Pinduoduo’s order export holds no numbers of buyers, virtual goods excepted. Export the members who left you "
-        "their number instead, and import this file as orders."
+        "their number instead."
     ),
     "youzan": _(
         "Youzan hides numbers from staff without the right to see them. Let the administrator of the Youzan shop "
         "export the list again with full numbers (Customers › All customers › Export)."
     ),
     "weidian": _(
-        "Weidian hides numbers behind asterisks or extensions. Export the members of your own shop with full "
-        "numbers, and import this file as orders."
+        "Weidian hides numbers behind asterisks or extensions. Export the members of your own shop with full numbers."
     ),
 }

@@ -210,7 +210,7 @@ def test_dates_that_can_be_read_in_two_ways_are_asked_for(clerk):
     assert "the month comes first: 1/3/1990 is Jan. 3, 1990" in shown
     press(clerk, file, day_order="day_first")
     assert file.options["day_order"] == "day_first"
-    assert 'value="day_first" selected' in page(clerk, file)
+    assert 'value="day_first" checked' in page(clerk, file)
 
 
 def test_hidden_numbers_are_told_with_what_to_export_instead(clerk):
