@@ -27,6 +27,7 @@ from customers.spreadsheets import layouts, marker, reader, rows
 from customers.spreadsheets.layout_words import NOTICES
 from customers.spreadsheets.layouts import Column, Layout
 from customers.spreadsheets.options import Options
+from customers.spreadsheets.order_rows import OrderRow
 from customers.spreadsheets.rows import SKIP, Interpretation, Row
 
 # Comparing more rows with the customers takes longer than staff would wait; the rest is read, but not compared.
@@ -159,7 +160,7 @@ def _count(
     """Compare the first rows with the customers, and read the others for what is wrong with them."""
     with transaction.atomic(), connection.cursor() as cursor:
         import_plan.prepare(cursor)
-        seen = _note_mended(analysis, interpretation.sheet, _notice(analysis, interpretation, observe))
+        seen = note_mended(analysis, interpretation.sheet, _notice(analysis, interpretation, observe))
         compared = islice(seen, COMPARED_ROWS)
         import_plan.empty(cursor)
         while (batch := import_plan.batch(islice(compared, ROWS_AT_ONCE))).read:
@@ -172,9 +173,11 @@ def _count(
         analysis.counts = import_merge.counts(cursor)
 
 
-def _note_mended(analysis: Analysis, sheet: reader.Sheet, passing: Iterator[Row]) -> Iterator[Row]:
+def note_mended(
+    analysis: Analysis, sheet: reader.Sheet, passing: Iterator[Row | OrderRow], *, kind: str = ImportKind.CUSTOMERS
+) -> Iterator[Row | OrderRow]:
     """Count, in a marked file that came back, the rows that were to be mended and those that are right now."""
-    remarks = marking.Remarks(analysis.columns)
+    remarks = marking.Remarks(analysis.columns, kind=kind)
     for row in passing:
         if sheet.remark and marker.is_to_mend(sheet.remark):
             analysis.mended["rows"] += 1

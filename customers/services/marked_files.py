@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from customers import clock as shop_clock
 from customers.choices import ExportStatus, ImportKind, ImportStatus, RowOutcome
 from customers.models import MarkedFile, SpreadsheetImport
-from customers.services import import_run, imports, marking
+from customers.services import import_run, imports, marking, order_import
 from customers.spreadsheets import marked, plain_workbook, reader, rows
 from customers.spreadsheets.options import Options
 
@@ -51,7 +51,7 @@ class LeaseLost(Exception):
 def is_offered(imported: SpreadsheetImport) -> bool:
     """Whether the file is still there, and has been read."""
     is_read = imported.status in CARRIED_OUT or (imported.status == ImportStatus.UPLOADED and imported.preview)
-    return bool(is_read and imported.stored_name and imported.kind == ImportKind.CUSTOMERS)
+    return bool(is_read and imported.stored_name)
 
 
 def has_something(imported: SpreadsheetImport) -> bool:
@@ -179,11 +179,13 @@ def _write(asked: MarkedFile, path: Path, leased, clock: Clock) -> dict[str, obj
     columns, source = import_run.columns(imported), imports.path_of(imported)
     with reader.open_sheet(source, imported.file_name) as sheet, path.open("x+b") as target:
         position = sheet.position if sheet.goes_on else None
-        remarks = marking.Remarks(columns, only_to_mend=asked.only_marked, position=position)
+        remarks = marking.Remarks(columns, kind=imported.kind, only_to_mend=asked.only_marked, position=position)
 
         def marks():
             if asked.basis == RESULT:
                 return remarks.of_result(imported)
+            if imported.kind == ImportKind.ORDERS:
+                return remarks.of_preview(order_import.interpret(sheet, columns, imported.options))
             today = shop_clock.shop_date(imported.created_at)
             options = Options.from_json(imported.options)
             return remarks.of_preview(rows.interpret(sheet, columns, today=today, options=options))

@@ -48,17 +48,17 @@ def adopt(imported: SpreadsheetImport, *, reference: str, columns: list[Column])
 
 def progress(imported: SpreadsheetImport) -> dict[str, Any]:
     """What the review page says of a mended copy: rows that were to be mended, and how many of them are right."""
-    mended = imported.preview.get("mended") if imported.mends_id else None
-    if not mended:
+    if not imported.mends_id or not imported.preview:
         return {}
-    marked = imported.mends
-    bad = max(marked.rows_to_mend, mended["rows"])
+    marked, mended = imported.mends, imported.preview.get("mended", {})
+    there, right = mended.get("rows", 0), mended.get("right", 0)
+    bad = max(marked.rows_to_mend, there)
     return {
         "first": marked.spreadsheet_import,
         "bad": bad,
-        "right": mended["right"],
-        "still": mended["rows"] - mended["right"],
-        "gone": bad - mended["rows"],
+        "right": right,
+        "still": there - right,
+        "gone": bad - there,
     }
 
 

@@ -190,7 +190,8 @@ def _count(
     order_plan.prepare(cursor)
     order_merge.prepare(cursor)
     cursor.execute("SET LOCAL jit = off")
-    seen = _noticed(analysis, _seen(interpretation, observe))
+    noticed = _noticed(analysis, _seen(interpretation, observe))
+    seen = import_preview.note_mended(analysis, interpretation.sheet, noticed, kind=ImportKind.ORDERS)
     compared = islice(seen, COMPARED_ROWS)
     while (batch := order_plan.batch(islice(compared, ROWS_AT_ONCE))).read:
         order_plan.stage(cursor, batch)

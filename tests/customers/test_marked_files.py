@@ -12,12 +12,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from customers import clock, jobs
-from customers.choices import ExportStatus, ImportStatus
+from customers.choices import ExportStatus, ImportKind, ImportStatus
 from customers.models import Customer, ImportedRow, MarkedFile, SpreadsheetImport
 from customers.services import imports, marked_files
 from tests import cast, staff
 from tests.customers import marked_workbooks
-from tests.customers.files import imported, table, uploaded
+from tests.customers.files import SAMPLES, imported, table, uploaded
 
 HEADING = "处理办法 / What to do"
 LIST = (
@@ -322,3 +322,19 @@ def test_upload_again_through_the_page_goes_on_where_it_stopped(clerk):
     clerk.post("/admin/customers/spreadsheetimport/add/", {"file": mended})
 
     assert SpreadsheetImport.objects.latest("pk").mends.spreadsheet_import == file
+
+
+@pytest.mark.django_db
+def test_an_order_file_comes_back_marked_too_and_hidden_numbers_are_not_the_shops_to_mend():
+    content = (SAMPLES / "douyin_orders_sample.csv").read_bytes()
+    waiting, done = uploaded(content, name="orders.csv"), imported(content, name="orders.csv")
+    assert (waiting.kind, done.status) == (ImportKind.ORDERS, ImportStatus.DONE)
+
+    before, _document = marked(waiting)
+    after, document = marked(done)
+    copy = uploaded(document, name="orders.csv")
+
+    assert (before.rows_to_mend, before.rows_to_know) == (after.rows_to_mend, after.rows_to_know)
+    assert after.rows_to_know > 0
+    assert copy.mends == after and copy.kind == ImportKind.ORDERS
+    assert copy.preview["mended"].get("rows", 0) == after.rows_to_mend
