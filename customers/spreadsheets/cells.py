@@ -21,6 +21,15 @@ class Formula(str):
     __slots__ = ()
 
 
+class ShownWithoutYear(date):
+    """A date of a workbook that shows month and day alone; Excel itself added the year in which it was typed."""
+
+    __slots__ = ()
+
+
+# Who shops by themselves was born before; a later year behind a date shown as 2月28日 is that of the typing.
+TYPED_YEARS = 2010
+
 REASONS: dict[str, tuple[str, str]] = {
     "no_such_date": (_("This day does not exist"), _("Correct the date in the file.")),
     "unknown_date": (_("Not a date"), _("Write the date like 1990-05-31.")),
@@ -261,6 +270,8 @@ def birthday(raw: object, *, longest: int = 0, **column: Any) -> tuple[date | st
 
     `column` is what `dates.parse` may know about the column.
     """
+    if raw.__class__ is ShownWithoutYear and raw.year >= TYPED_YEARS:
+        raw = f"--{raw.month:02}-{raw.day:02}"
     return dates.parse(raw, **column)
 
 

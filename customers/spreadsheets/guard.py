@@ -16,6 +16,10 @@ from customers.spreadsheets.limits import column_letters
 CHUNK = 1024 * 1024
 LONGEST_ROW = 8 * CHUNK
 MOST_FORMULAS = 50_000
+MOST_YEARLESS = 10
+# Formats for dates that Excel has by number and that show no year: 16 is d-mmm, 56 and 58 are m"月"d"日".
+_YEARLESS_FORMATS = frozenset(["16", "56", "58"])
+_QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|;.*')
 
 _LETTERS = re.compile(rb' r="([A-Z]{1,7})[0-9]')
 _CELL = re.compile(rb' r="[A-Z]{1,3}([0-9]{1,7})"')
@@ -43,6 +47,7 @@ class Contents(NamedTuple):
     parts: list[SheetPart]
     unpacked_size: int
     is_1904: bool
+    yearless: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -55,6 +60,13 @@ class Scan:
     last_filled_row: int = 0
     hidden_rows: int = 0
     formulas: dict[tuple[int, int], str] = field(default_factory=dict)
+    # By column, a byte for each row: 1 where a date is shown without its year.
+    yearless: dict[int, bytearray] = field(default_factory=dict)
+
+    def note_yearless(self, row: int, column: int) -> None:
+        """Keep that a cell shows month and day alone."""
+        if 0 < row <= limits.MOST_ROWS and 0 < column <= limits.MOST_COLUMNS and len(self.yearless) < MOST_YEARLESS:
+            self.yearless.setdefault(column, bytearray(limits.MOST_ROWS + 1))[row] = 1
 
 
 def inspect(path: Path) -> Contents:
@@ -71,14 +83,14 @@ def inspect(path: Path) -> Contents:
                         archives.refuse_doctype(stream.read(64 * 1024))
             properties = _elements(archive.read("xl/workbook.xml"), "workbookPr")
             is_1904 = any(found.get("date1904") in ("1", "true") for found in properties)
-            return Contents(_sheets(archive), size, is_1904)
+            return Contents(_sheets(archive), size, is_1904, _yearless_styles(archive))
     except Unreadable:
         raise
     except archives.ERRORS as error:
         raise refusal("damaged") from error
 
 
-def scan(path: Path, part: SheetPart) -> Scan:
+def scan(path: Path, part: SheetPart, yearless: frozenset[str] = frozenset()) -> Scan:
     """Count rows and columns of one sheet and find formulas without results.
 
     Raises Unreadable for far cells, hidden definitions and damage.
@@ -87,10 +99,10 @@ def scan(path: Path, part: SheetPart) -> Scan:
         with zipfile.ZipFile(path) as archive:
             _refuse_lies(archive)
             with archive.open(part.path) as stream:
-                found = _scan_quickly(stream)
+                found = _scan_quickly(stream, yearless)
             if found is None:
                 with archive.open(part.path) as stream:
-                    found = _scan_exactly(stream)
+                    found = _scan_exactly(stream, yearless)
     except Unreadable:
         raise
     except archives.ERRORS as error:
@@ -107,7 +119,7 @@ def column_number(letters: str) -> int:
 
 
 def _refuse_lies(archive: zipfile.ZipFile) -> None:
-    """A part that unpacks to something else than the directory says breaks its checksum: the parser would unpack all."""
+    """A part that unpacks to more than the directory says breaks its checksum here; the parser would unpack it all."""
     for name in ("xl/sharedStrings.xml", "xl/styles.xml"):
         if name in archive.NameToInfo:
             with archive.open(name) as stream:
@@ -138,6 +150,34 @@ def _sheets(archive: zipfile.ZipFile) -> list[SheetPart]:
     return parts
 
 
+def _yearless_styles(archive: zipfile.ZipFile) -> frozenset[str]:
+    """The styles of cells that show a date without its year, by their place in the list of styles."""
+    if "xl/styles.xml" not in archive.NameToInfo or archive.getinfo("xl/styles.xml").file_size > archives.SMALL:
+        return frozenset()
+    formats: dict[str, str] = {}
+    styles: list[str] = []
+    inside: list[str] = []
+    parser = archives.parser()
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        inside.append(name.rpartition(":")[2])
+        if inside[-1] == "numFmt":
+            formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif inside[-2:] == ["cellXfs", "xf"]:
+            styles.append(attributes.get("numFmtId", ""))
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda name: inside.pop()
+    parser.Parse(archive.read("xl/styles.xml"), True)
+    shown = _YEARLESS_FORMATS - formats.keys() | {number for number, code in formats.items() if _is_yearless(code)}
+    return frozenset(str(place) for place, number in enumerate(styles) if number in shown)
+
+
+def _is_yearless(code: str) -> bool:
+    letters = _QUOTED.sub("", code.lower())
+    return "m" in letters and "d" in letters and not set("yegbh0#?") & set(letters)
+
+
 def _elements(document: bytes, wanted: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     parser = archives.parser()
@@ -151,13 +191,14 @@ def _elements(document: bytes, wanted: str) -> list[dict[str, str]]:
     return found
 
 
-def _scan_quickly(stream: zipfile.ZipExtFile) -> Scan | None:
+def _scan_quickly(stream: zipfile.ZipExtFile, yearless: frozenset[str] = frozenset()) -> Scan | None:
     """Scan with regular expressions, 0.5 s for 1.2 million cells where expat takes 2.5 s.
 
     None where the sheet is written in a way this does not understand, or looks refusable: then the exact scan decides.
     What hides from both is stopped by the memory limit of the child.
     """
     found, rest = Scan(), b""
+    styled = rb'<c r="([A-Z]{1,3})([0-9]{1,7})"[^>]*? s="(?:%s)"' % "|".join(sorted(yearless)).encode()
     columns: set[bytes] = set()
     first = True
     while chunk := stream.read(CHUNK):
@@ -179,6 +220,8 @@ def _scan_quickly(stream: zipfile.ZipExtFile) -> Scan | None:
         in_order = rows == sorted(set(rows)) and found.last_row < rows[0] if rows else False
         if len(letters) < block.count(b"<c ") or not in_order or len(rows) < block.count(b"<row "):
             return None
+        for column, row in re.findall(styled, block) if yearless else ():
+            found.note_yearless(int(row), column_number(column.decode()))
         columns.update(letters)
         found.cells += len(letters)
         found.last_row = rows[-1]
@@ -226,8 +269,9 @@ def _note_contents(found: Scan, block: bytes) -> bool:
 class _ExactScan:
     """The same counts from a real parser, for sheets written in unusual ways and before a refusal."""
 
-    def __init__(self) -> None:
+    def __init__(self, yearless: frozenset[str]) -> None:
         self.found = Scan()
+        self.yearless = yearless
         self.extent = limits.Extent()
         self.filled = bytearray(limits.MOST_ROWS + 1)
         self.lost = self.rows = 0
@@ -246,6 +290,8 @@ class _ExactScan:
             self.found.hidden_rows += attributes.get("hidden") in ("1", "true")
         elif self.inside == "c":
             self._cell(attributes.get("r", ""))
+            if attributes.get("s") in self.yearless:
+                self.found.note_yearless(self.row, self.column)
         elif self.inside == "f":
             self.formula = ""
 
@@ -301,8 +347,8 @@ class _ExactScan:
             raise refusal("far_cell", cell=f"{column_letters(self.column)}{self.row}")
 
 
-def _scan_exactly(stream: zipfile.ZipExtFile) -> Scan:
-    exact, parser = _ExactScan(), archives.parser()
+def _scan_exactly(stream: zipfile.ZipExtFile, yearless: frozenset[str] = frozenset()) -> Scan:
+    exact, parser = _ExactScan(yearless), archives.parser()
     parser.buffer_text = True
     parser.StartElementHandler = exact.start
     parser.CharacterDataHandler = exact.text

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from customers.msgid import _
 from customers.spreadsheets import faults, guard, limits
-from customers.spreadsheets.cells import Formula
+from customers.spreadsheets.cells import Formula, ShownWithoutYear
 from customers.spreadsheets.faults import refusal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,7 @@ class WorkbookSource:
         memory: int,
         part: guard.SheetPart | None = None,
         is_1904: bool = False,
+        yearless: frozenset[str] = frozenset(),
     ):
         self.path = path
         self.format = kind
@@ -45,6 +46,7 @@ class WorkbookSource:
         self.is_1904 = is_1904
         self._memory = memory
         self._part = part
+        self._yearless = yearless
         self._scan: guard.Scan | None = None
         self._about: dict = {}
         self._children: list[subprocess.Popen] = []
@@ -59,7 +61,7 @@ class WorkbookSource:
         try:
             # The scan runs on this core while the child parses on another; nothing is yielded before both agree.
             if self._part and self._scan is None:
-                self._scan = guard.scan(self.path, self._part)
+                self._scan = guard.scan(self.path, self._part, self._yearless)
             yield from self._rows(child)
         finally:
             self._stop(child)
@@ -111,7 +113,9 @@ class WorkbookSource:
         self.first_column, self.last_row = head.get("first_column", 0) + 1, last_row
         self.last_column = max((column for _row, column in self._scan.formulas), default=0) if self._scan else 0
         self.is_1904 = head.get("is_1904", self.is_1904)
-        formulas = self._formulas_by_row(head.get("first_column", 0))
+        first_column = head.get("first_column", 0)
+        formulas = self._formulas_by_row(first_column)
+        yearless = self._scan.yearless if self._scan else {}
         uncalculated: dict[tuple[int, int], str] = {}
         number = 0
         for rows in answers:
@@ -129,6 +133,9 @@ class WorkbookSource:
                             cells[column] = Formula(formula)
                 elif tuple in map(type, cells):
                     _mark_formulas(cells, number, uncalculated)
+                for column, rows_without in yearless.items():
+                    if rows_without[number]:
+                        _drop_year(cells, column - 1 - first_column)
                 yield number, cells
         if number < last_row:
             raise refusal("rows_lost", read=number, written=last_row)
@@ -145,6 +152,12 @@ def _mark_formulas(cells: list, number: int, uncalculated: dict[tuple[int, int],
     for column, cell in enumerate(cells):
         if cell.__class__ is tuple:
             cells[column] = uncalculated[number, column + 1] = Formula(cell[1])
+
+
+def _drop_year(cells: list, column: int) -> None:
+    if 0 <= column < len(cells) and isinstance(cells[column], datetime.date):
+        shown = cells[column]
+        cells[column] = ShownWithoutYear(shown.year, shown.month, shown.day)
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -204,15 +217,15 @@ def sheets(path: Path, kind: str) -> tuple[list[WorkbookSource], list[tuple[str,
         memory = _memory(contents.unpacked_size)
         listed = [(part.name, part.visible, part.is_table) for part in contents.parts]
         parts: list[guard.SheetPart | None] = list(contents.parts)
-        is_1904 = contents.is_1904
+        is_1904, yearless = contents.is_1904, contents.yearless
     else:
-        memory, is_1904 = _memory(path.stat().st_size), False
+        memory, is_1904, yearless = _memory(path.stat().st_size), False, frozenset()
         listed = _listed(path, kind, memory)
         parts = [None] * len(listed)
     hidden = [name for name, visible, _is_table in listed if not visible]
     notices = [(_("Hidden sheets are not read: %(names)s."), {"names": ", ".join(hidden)})] if hidden else []
     sources = [
-        WorkbookSource(path, kind, index, name, memory=memory, part=parts[index], is_1904=is_1904)
+        WorkbookSource(path, kind, index, name, memory=memory, part=parts[index], is_1904=is_1904, yearless=yearless)
         for index, (name, visible, is_table) in enumerate(listed)
         if visible and is_table
     ]

@@ -198,3 +198,17 @@ def test_serial_numbers_are_days_in_both_calendars_of_a_workbook(tmp_path):
             sheet.write_row(1, 0, ["13800138000", serial])
 
         assert birthdays(path) == ["1990-03-01"]
+
+
+@pytest.mark.parametrize("shown", ['m"月"d"日";@', '[$-804]m"月"d"日";@', "mm-dd", 58, 16])
+def test_a_birthday_that_is_shown_without_its_year_has_none(tmp_path, shown):
+    # Excel makes a date of the running year of what somebody types as 2月28日.
+    path = tmp_path / "list.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["手机号", "生日"])
+        for row, (born, code) in enumerate([((2026, 2, 28), shown), ((1990, 2, 28), shown), ((2026, 2, 28), 14)]):
+            sheet.write(row + 1, 0, f"1380013800{row}")
+            sheet.write_datetime(row + 1, 1, datetime(*born), book.add_format({"num_format": code}))
+
+    assert birthdays(path) == ["--02-28", "1990-02-28", "2026-02-28"]
