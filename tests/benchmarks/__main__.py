@@ -20,10 +20,11 @@ BENCHMARKS = {
     "receipts": "receipts of carriers, applied by one worker",
     "importing": "a spreadsheet, against a bare merge and django-import-export",
     "marking": "the shop's own file back, against openpyxl that loads and saves it",
+    "large_imports": "a million rows and their memory, against the same reader and a plain INSERT … SELECT",
     "pages": "every page of the admin at full size",
 }
 # Those that are measured beside other software.
-WITH_RIVALS = {"sending", "clouds", "importing"}
+WITH_RIVALS = {"sending", "clouds", "importing", "large_imports"}
 
 
 def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
