@@ -52,7 +52,8 @@ def send(
                 answers = _send(provider, batch, call_reference, registered, clearance)
                 refused = next((a for a in answers if a.outcome == Outcome.REFUSED_ACCOUNT and a.is_for_all), None)
                 proof.refusal, proof.refused_at = refused, time.monotonic()
-                proof.is_given = refused is None
+                # What was held back before its call proves nothing.
+                proof.is_given = refused is None and any(a.outcome != Outcome.WITHHELD for a in answers)
                 return answers
         finally:
             proof.lock.release()
