@@ -10,14 +10,17 @@ import psutil
 from django.db import connection
 from redis import Redis, RedisError
 
+from campaigns.models import Campaign
 from customers import clock, doorbell
 from notifications.models import BrakeRule, Delivery, Submission
 from tests.gateway import wait_until
 from tests.notifications.test_caps import move_clock
+from tests.stories import watching
 from tests.stories.deployment import Deployment
 
 # Two looks at everything doubtful, as the timetable takes them.
 LOOKS = (2, 2, 8, 3, 61)
+RING_EVERY = 1.0
 # What the timetable starts every ten seconds: rung for, it costs a test one second each time instead.
 CLEANING = (("notifications.jobs.recover_lost", "bulk"), ("notifications.jobs.reconcile", "default"))
 
@@ -117,22 +120,43 @@ def come_to_rest(deployment: Deployment, *, seconds: float = 90) -> None:
     assert wait_until(lambda: not waiting.exists(), seconds=seconds), deployment.said()[-4000:]
     for minutes in LOOKS:
         move_clock(minutes=minutes)
-        assert wait_until(_is_cleaned_up, seconds=seconds, every=1), deployment.said()[-4000:]
+        assert wait_until(_Cleaning().is_over, seconds=seconds), deployment.said()[-4000:]
         if not Delivery.objects.filter(status="unknown").exists() and is_quiet():
             return
 
 
-def _is_cleaned_up() -> bool:
-    """Whether nobody waits and nothing is to be asked; rings for those who clean up until it is so."""
-    if is_quiet() and not _due_to_be_asked():
-        return True
-    for job, queue in CLEANING:
-        doorbell.ring(job, queue=queue)
-    return False
+class _Cleaning:
+    """Rings for those who clean up, once a second, until nobody waits and nothing is to be asked."""
+
+    def __init__(self):
+        self.rung_at = 0.0
+
+    def is_over(self) -> bool:
+        if is_quiet() and not _due_to_be_asked():
+            return True
+        if time.monotonic() > self.rung_at + RING_EVERY:
+            self.rung_at = time.monotonic()
+            for job, queue in CLEANING:
+                doorbell.ring(job, queue=queue)
+        return False
+
+
+def ring(job: str, *, queue: str) -> None:
+    """Have a job done now that the timetable would start within seconds."""
+    doorbell.ring(job, queue=queue, names_queue=job.endswith("send_due"))
 
 
 def _due_to_be_asked() -> bool:
     return Submission.objects.filter(ask_at__lte=clock.now()).exists()
+
+
+def is_finished(*campaigns: Campaign) -> bool:
+    """Whether all of them are over; rings for who says so, once nothing of them waits."""
+    if watching.is_finished(*campaigns):
+        return True
+    if is_quiet():
+        ring("campaigns.jobs.finish_done", queue="urgent")
+    return False
 
 
 def in_doubt() -> int:

@@ -4,12 +4,14 @@ import random
 import signal
 import subprocess
 import threading
+import time
 from collections import Counter
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 import requests
+from django.db import transaction
 from redis import Redis
 
 from config import programs
@@ -26,11 +28,12 @@ from tests.faults import oracle, storms, work
 from tests.gateway import wait_until
 from tests.gateways.aliyun import AliyunProcess
 from tests.notifications.test_caps import move_clock
-from tests.stories.watching import is_finished, states, wait_for_sent
+from tests.stories.watching import states, wait_for_sent
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 EVERYBODY = 1_000
 WORKERS = ("urgent", "bulk", "bulk", "default")
+SLOW_MS = 400
 
 
 def check(gateway, audience=EVERYBODY, **conditions):
@@ -39,22 +42,45 @@ def check(gateway, audience=EVERYBODY, **conditions):
     oracle.satisfied(oracle.of_sandbox(gateway.ledger()), audience=planned, **conditions)
 
 
-def the_one_in_a_call(deployment, queue) -> list[psutil.Process]:
-    """The work-horses of a queue, once some of their calls are in the air."""
+def frozen_in_a_call(deployment, queue) -> list[psutil.Process]:
+    """
+    The work-horses of a queue, frozen while calls of theirs are in the air.
+
+    Between the calls of one round and the next there are none for a moment, a work-horse may end before it is
+    frozen, and another may begin: what is still in the air when every call must have been answered is theirs.
+    """
     calls = Submission.objects.filter(status="called")
-    assert wait_until(calls.exists, every=0.005)
-    return deployment.horses(queue)
+    for _try in range(20):
+        assert wait_until(calls.exists, every=0.005)
+        frozen = [process for process in deployment.horses(queue) if suspended(process)]
+        begun = set(calls.values_list("pk", flat=True))
+        time.sleep(2 * SLOW_MS / 1000)
+        with transaction.atomic():
+            # Answers that are being written down at this moment are locked, and no calls in the air.
+            left = list(calls.filter(pk__in=begun).select_for_update(skip_locked=True))
+        if frozen and left:
+            return frozen
+        for process in frozen:
+            process.resume()
+    raise AssertionError("No worker could be frozen in a call.")
 
 
-def test_a_worker_frozen_beyond_its_lease_writes_nothing_false_when_it_wakes(account, gateway, noon, deploy, schedule):
+def suspended(process: psutil.Process) -> bool:
+    """Freeze a process; answers whether there still was one."""
+    try:
+        process.suspend()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def test_a_worker_frozen_beyond_its_lease_writes_nothing_false_when_it_wakes(account, gateway, noon, deploy, launch):
     cast.crowd(EVERYBODY)
     storms.without_brake()
-    gateway.set(latency_ms=400)
+    gateway.set(latency_ms=SLOW_MS)
     deployment = deploy(*WORKERS)
-    schedule("New Year")
-    frozen = the_one_in_a_call(deployment, "bulk")
-    for process in frozen:
-        process.suspend()
+    launch("New Year")
+    frozen = frozen_in_a_call(deployment, "bulk")
     move_clock(minutes=2)
     lost = Submission.objects.filter(status="lost")
 
@@ -70,11 +96,11 @@ def test_a_worker_frozen_beyond_its_lease_writes_nothing_false_when_it_wakes(acc
     assert set(states()) <= {"sent", "delivered", "not_taken"}
 
 
-def test_a_frozen_and_then_a_full_queue_stop_nothing_for_good(account, gateway, noon, deploy, schedule, valkey):
+def test_a_frozen_and_then_a_full_queue_stop_nothing_for_good(account, gateway, noon, deploy, launch, valkey):
     cast.crowd(EVERYBODY)
     gateway.set(latency_ms=300)
     deployment = deploy(*WORKERS, REDIS_URL=valkey.url)
-    (campaign,) = schedule("New Year")
+    (campaign,) = launch("New Year")
     in_hand = Submission.objects.filter(status__in=["leased", "called"])
 
     assert wait_for_sent(campaign, 100)
@@ -87,7 +113,7 @@ def test_a_frozen_and_then_a_full_queue_stop_nothing_for_good(account, gateway, 
         assert wait_until(lambda: not in_hand.exists(), seconds=30)
         redis.config_set("maxmemory", 0)
 
-    assert wait_until(lambda: is_finished(campaign), seconds=90), deployment.said()
+    assert wait_until(lambda: storms.is_finished(campaign), seconds=90), deployment.said()
     check(gateway)
     assert states() == {"sent": EVERYBODY}
 
@@ -102,7 +128,7 @@ def test_three_timetables_and_three_workers_start_and_send_everything_once(
 
     both = schedule("New Year", "Spring Festival")
 
-    assert wait_until(lambda: is_finished(*both), seconds=60)
+    assert wait_until(lambda: storms.is_finished(*both), seconds=60)
     for process in more:
         process.terminate()
         process.wait(20)
@@ -130,17 +156,19 @@ def test_five_campaigns_share_one_message_a_day_across_midnight(account, gateway
             break
         move_clock(days=1)
         jobs.recover_lost()
+        for _worker in range(3):
+            storms.ring("notifications.jobs.send_due", queue="urgent")
 
     check(gateway, crowd, all_reached=True)
     assert Counter(Counter(gateway.numbers()).values()) == {5: crowd}
 
 
-def test_who_opts_out_while_a_campaign_runs_gets_nothing_later_than_one_call(account, gateway, noon, deploy, schedule):
+def test_who_opts_out_while_a_campaign_runs_gets_nothing_later_than_one_call(account, gateway, noon, deploy, launch):
     cast.crowd(EVERYBODY)
     gateway.set(latency_ms=200)
     storms.without_brake()
     deploy(*WORKERS)
-    (campaign,) = schedule("New Year")
+    (campaign,) = launch("New Year")
     numbers = list(ContactPoint.objects.order_by("?").values_list("address", flat=True)[:200])
 
     assert wait_for_sent(campaign, 50)
@@ -148,7 +176,7 @@ def test_who_opts_out_while_a_campaign_runs_gets_nothing_later_than_one_call(acc
     for number in numbers:
         consent.withdraw_everywhere(number, channel=Channel.SMS, source=ConsentSource.REPLY, now=clock.now())
         opted_out[number] = clock.now()
-    assert wait_until(lambda: is_finished(campaign), seconds=60)
+    assert wait_until(lambda: storms.is_finished(campaign), seconds=60)
 
     check(gateway, opted_out=opted_out)
     assert set(states()) <= {"sent", "opted_out"}
