@@ -144,7 +144,9 @@ _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}"
 ).fullmatch
 _AMOUNT = re.compile(
-    r"[¥￥$€£]?\s*(-?)\s*[¥￥$€£]?\s*([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?\s*(?:元|rmb|cny|圆)?", re.I
+    r"(?:[¥￥$€£]|rmb|cny|人民币)?\s*(-?)\s*[¥￥$€£]?\s*([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?"
+    r"\s*(万)?\s*(?:元整?|rmb|cny|圆整?|块)?",
+    re.I,
 )
 
 
@@ -260,7 +262,8 @@ def amount(raw: object, *, longest: int = 0) -> tuple[Decimal | None, str]:
     if match is None or len(match[2]) > 15:
         return None, "not_an_amount"
     try:
-        return Decimal(match[1] + match[2].replace(",", "") + (match[3] or "")), ""
+        value = Decimal(match[1] + match[2].replace(",", "") + (match[3] or ""))
+        return (value * 10_000 if match[4] else value), ""
     except InvalidOperation:
         return None, "not_an_amount"
 

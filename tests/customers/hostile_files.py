@@ -140,3 +140,14 @@ def lying_directory(path: Path, workbook: Path) -> Path:
     content[entry + 24 : entry + 28] = (10_000).to_bytes(4, "little")
     path.write_bytes(content)
     return path
+
+
+def two_tables_in_one_sheet(path: Path, workbook: Path) -> Path:
+    """A sheet torn in two, of which a parser reads the first part alone."""
+    with zipfile.ZipFile(workbook) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in whole.namelist():
+            content = whole.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content = content.replace(b'<row r="3"', b'</sheetData><sheetData><row r="3"')
+            archive.writestr(name, content)
+    return path

@@ -190,6 +190,10 @@ def test_a_tag_in_quotes_may_hold_a_divider(raw, tags):
 def test_amounts_lose_their_armor():
     assert cells.amount("1,234.50元") == (Decimal("1234.50"), "")
     assert cells.amount("¥98.9") == (Decimal("98.9"), "")
+    assert cells.amount("CNY 1,234.5") == (Decimal("1234.5"), "")
+    assert cells.amount("１２８．５０ 元") == (Decimal("128.50"), "")
+    assert cells.amount("1.2万") == (Decimal("12000"), "")
+    assert cells.amount("-￥5") == (Decimal("-5"), "")
     assert cells.amount("168.99\t") == (Decimal("168.99"), "")
     assert cells.amount(12.340000001) == (Decimal("12.34"), "")
     assert cells.amount("一百") == (None, "not_an_amount")
