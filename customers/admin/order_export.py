@@ -52,16 +52,21 @@ class OrderResource:
     def lines(self, keys: Sequence[int]) -> Iterator[list[object]]:
         """The goods of the orders with these keys; an order without goods has one line."""
         orders = Order.objects.select_related("account").in_bulk(keys)
-        goods: dict[int, list[OrderLine | None]] = defaultdict(list)
+        goods: dict[int, list[OrderLine]] = defaultdict(list)
         for good in OrderLine.objects.filter(order__in=keys).order_by("order_id", "pk"):
             goods[good.order_id].append(good)
         addresses = self._addresses({order.customer_id for order in orders.values() if order.customer_id})
         for key in keys:
             if key in orders:
-                for good in goods.get(key) or [None]:
-                    yield self._line(orders[key], good, addresses)
+                theirs = goods.get(key, [])
+                # One good that came back does not make the others come back too.
+                case = "" if any(good.after_sale_status for good in theirs) else orders[key].after_sale_status
+                for good in theirs or [None]:
+                    yield self._line(orders[key], good, addresses, case=case)
 
-    def _line(self, order: Order, good: OrderLine | None, addresses: dict[tuple[int, str], str]) -> list[object]:
+    def _line(
+        self, order: Order, good: OrderLine | None, addresses: dict[tuple[int, str], str], *, case: str
+    ) -> list[object]:
         status, beside = self._status(order)
         return [
             *(order.number, good.key if good else "", order.get_platform_display(), order.shop_name),
@@ -69,7 +74,7 @@ class OrderResource:
             addresses.get((order.customer_id, Channel.SMS), ""),
             addresses.get((order.customer_id, Channel.EMAIL), ""),
             *(order.province, order.city, status, beside),
-            (good.after_sale_status if good else "") or order.after_sale_status,
+            (good.after_sale_status if good else "") or case,
             *((good.product, good.product_id, good.sku, good.category) if good else ("", "", "", "")),
             *((good.quantity, good.price) if good else (None, None)),
             *(order.currency, order.total, order.paid, order.refund, order.freight),

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from customers.choices import BirthCalendar, Channel
-from customers.models import Consent, ConsentChange, ContactPoint, Customer, CustomerTag, Order, OrderLine, Tag, Tier
+from customers.models import Consent, ConsentChange, ContactPoint, Customer, CustomerTag, Tag, Tier
 from tests.customers import shop
 from tests.customers.files import imported
 
@@ -164,26 +164,6 @@ def test_cells_that_look_like_formulas_are_text_with_an_apostrophe(owner, everyb
     assert {cell.data_type for cell in cells} == {"s"}
     assert not [cell.value for cell in cells if cell.value.startswith(tuple("=+-@＝＋－＠\t\r"))]
     assert "'=1+1" in {cell.value for cell in cells}
-
-
-def orders_state() -> list[tuple]:
-    """The shop's orders with all that an export tells."""
-    told = [field.name for field in Order._meta.fields]
-    told = set(told) - {"id", "customer", "account", "spreadsheet_import", "recorded_at", "updated_at", "as_of"}
-    told -= {"status_at"}
-    return [
-        (
-            {name: getattr(order, name) for name in told},
-            order.account and order.account.name,
-            order.customer_id and set(order.customer.contact_points.values_list("channel", "address")),
-            sorted(
-                OrderLine.objects.filter(order=order).values_list(
-                    "key", "product", "product_id", "sku", "category", "quantity", "price", "after_sale_status"
-                )
-            ),
-        )
-        for order in Order.objects.select_related("account", "customer").order_by("platform", "number")
-    ]
 
 
 def test_a_note_from_the_form_ends_its_lines_as_files_do(owner):
