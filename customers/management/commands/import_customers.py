@@ -23,7 +23,7 @@ CHUNK_BYTES = 1024 * 1024
 class Command(BaseCommand):
     """`manage.py import_customers FILE [--dry-run] [--report OUT.csv]`."""
 
-    help = "Import customers from a CSV or XLSX file. Exits with 2 and one sentence when the file is refused."
+    help = "Import customers from a spreadsheet of any format. Exits with 2 and one sentence when the file is refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The file, and what to do with it."""
