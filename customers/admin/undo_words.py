@@ -75,6 +75,8 @@ def outcome(imported: SpreadsheetImport) -> str:
 
 def log(imported: SpreadsheetImport, counts: Mapping[str, int]) -> str:
     """The line of the history: what somebody was told when they undid an import."""
+    if not counts:
+        return gettext("Undid the import.")
     return gettext("Undid the import: %(what)s") % {
         "what": gettext(", ").join([_removing(counts.get("removed", 0)), _restoring(counts.get("restored", 0))])
     }
