@@ -23,7 +23,8 @@ from tests.customers import files
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Django's own catch-all for addresses that lack their last slash.
 CATCH_ALL = "(?P<url>.*)$"
-NOT_ROWS = ("django_session", "axes_")
+# Counting what an undo would do fills temporary tables.
+NOT_ROWS = ("django_session", "axes_", "undone_")
 
 
 @dataclass(frozen=True)
