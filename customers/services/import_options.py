@@ -18,6 +18,8 @@ from customers.spreadsheets.reader import Sheet
 # More different cells than these are no answers to a question, but another column.
 LISTED_CELLS = 60
 LONGEST_CLEAR_WORD = 20
+# A column of a million different cells, taken for one of consent by mistake, must not fill the memory.
+REMEMBERED_CELLS = 5_000
 # The fields of the form that say what an answer means begin with this, and end with the answer.
 ANSWER = "answer:"
 
@@ -49,7 +51,9 @@ class Counted:
         for number, record in self._sheet.rows():
             for index in indexes:
                 # True is 1 to a dictionary, and not to a person.
-                found[record[index].__class__, record[index]] += 1
+                answer = record[index].__class__, record[index]
+                if len(found) < REMEMBERED_CELLS or answer in found:
+                    found[answer] += 1
             yield number, record
 
 
