@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from campaigns.models import Campaign, Segment
-from config.demo import campaigns, customers, rules
+from config.demo import campaigns, customers, orders, rules
 from customers.models import Customer, Tag, Tier
 from notifications.models import FrequencyCap, ProviderAccount, QuietHours, Signature, Template
 from notifications.services import starter_texts, tallies
@@ -35,7 +35,7 @@ class Shop:
 @transaction.atomic
 def build(*, now: datetime) -> Shop:
     """
-    Store customers, rules, texts, segments and two campaigns, one of which has gone out.
+    Store customers, orders, rules, texts, segments and two campaigns, one of which has gone out.
 
     One transaction: whoever looks meanwhile sees neither half a shop nor the clock set back. Raises NotEmpty, and
     what the services raise.
@@ -45,6 +45,7 @@ def build(*, now: datetime) -> Shop:
     refuse_unless_empty()
     signature, account = rules.write()
     people = customers.write(now=now)
+    orders.write(people, now=now)
     templates = starter_texts.load(signature, now=now)
     segments = campaigns.write_segments(now=now)
     # Without this PostgreSQL plans for tables that are still empty.
