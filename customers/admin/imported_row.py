@@ -43,7 +43,9 @@ class ProblemFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         """The rows of the file that have this problem."""
-        return queryset.filter(problems__contains=[{"code": self.value()}]) if self.value() else queryset
+        if self.value() not in import_reasons.REASONS:
+            return queryset
+        return queryset.filter(problems__contains=[{"code": self.value()}])
 
 
 @admin.register(ImportedRow)

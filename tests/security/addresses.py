@@ -14,7 +14,7 @@ from django.urls.resolvers import URLResolver
 
 from campaigns.models import Campaign
 from customers import clock
-from customers.models import Customer, Suppression, Tag, Tier
+from customers.models import Customer, Order, Suppression, Tag, Tier
 from notifications.models import Alert, AlertChannel, FrequencyCap, ProviderAccount, QuietHours
 from tests import cast
 from tests.campaigns import shop
@@ -43,6 +43,7 @@ def one_of_everything() -> None:
     shop.draft(planned_for=clock.now())
     Tag.objects.create(name="老客")
     Tier.objects.create(name="金卡", rank=1)
+    Order.objects.create(platform="taobao", number="1001", platform_status="没见过", status_at=clock.now())
     Suppression.objects.create(channel="sms", address="13800000009", scope="all", reason="complained")
     FrequencyCap.objects.create(name="每天一条", limit=1, window="days")
     QuietHours.objects.create(purpose="marketing", channel="sms")
