@@ -188,7 +188,8 @@ def _layout(request: HttpRequest, imported: SpreadsheetImport) -> dict[str, Any]
     found = imported.preview.get("layout")
     if not found:
         return None
-    label = gettext(found["label"]) if found["is_bundled"] else found["label"]
+    name = found["label"]
+    label = gettext(name) if found["is_bundled"] else name
     row = ImportLayout.objects.filter(key=found["key"]).first()
     return {"label": label, "pk": row.pk if row and request.user.has_perm("customers.view_importlayout") else None}
 
