@@ -38,6 +38,8 @@ class ImportConflicts:
             raise Http404
         if not self.has_view_permission(request, imported):
             raise PermissionDenied
+        if not import_conflicts.of(imported).exists():
+            raise Http404
         may_see = request.user.has_perm("customers.view_full_address")
         sentence = gettext("Downloaded the rows that contradict.")
         audit.record_for_all(request, sentence, model=SpreadsheetImport, key=imported.pk)
