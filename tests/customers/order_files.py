@@ -33,15 +33,21 @@ def import_orders(rows: Sequence[Mapping[str, str]], *, platform: str = "") -> S
 
 def import_bytes(content: bytes, *, platform: str = "", name: str = "orders.csv") -> SpreadsheetImport:
     """Import a file of orders."""
+    imported = uploaded(content, platform=platform, name=name)
+    imports.start(imported)
+    imports.run(imported.pk, now=clock.now)
+    imported.refresh_from_db()
+    assert imported.status == "done", imported.complaint
+    return imported
+
+
+def uploaded(content: bytes, *, platform: str = "", name: str = "orders.csv") -> SpreadsheetImport:
+    """A file of orders on its review page."""
     imported = imports.upload([content], file_name=name, by=None, now=NOW, kind=ImportKind.ORDERS, is_kind_chosen=True)
     if platform:
         SpreadsheetImport.objects.filter(pk=imported.pk).update(options=imported.options | {"platform": platform})
         imported.refresh_from_db()
     imports.read(imported, now=NOW)
-    imports.start(imported)
-    imports.run(imported.pk, now=clock.now)
-    imported.refresh_from_db()
-    assert imported.status == "done", imported.complaint
     return imported
 
 

@@ -4,14 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
+from customers import clock
 from customers.models import (
     Customer,
+    CustomerAccount,
     ImportedRow,
     Order,
     OrderChange,
     OrderLine,
 )
-from customers.services import order_import
+from customers.services import imports, order_import
+from tests.customers.files import table
 from tests.customers.order_files import (
     DONE,
     PAID,
@@ -22,6 +25,7 @@ from tests.customers.order_files import (
     jd,
     status_of,
     taobao,
+    uploaded,
 )
 
 
@@ -237,3 +241,27 @@ def test_another_shops_list_is_read_by_its_headers(db):
 
     order = Order.objects.get()
     assert (order.platform, order.status, order.total) == ("other", "paid", 1280)
+
+
+def test_a_killed_workers_successor_goes_on_behind_the_last_chunk(db, monkeypatch):
+    monkeypatch.setattr(order_import, "ROWS_AT_ONCE", 2)
+    whose = [divmod(index, 5) for index in range(10)]
+    rows = [jd(str(9000 + place), "完成", 商品ID=str(item), 下单帐号=f"jd_{place}") for item, place in whose]
+    imported = uploaded(table(*rows, head=list(rows[0])))
+    imports.start(imported)
+    with monkeypatch.context() as crash:
+        crash.setattr(order_import, "reach", _die)
+        with pytest.raises(KeyboardInterrupt):
+            imports.run(imported.pk, now=clock.now)
+    assert Order.objects.count() == 2
+
+    imports.run(imported.pk, now=clock.now)
+
+    imported.refresh_from_db()
+    assert (imported.status, imported.rows_done, imported.counts["created"]) == ("done", 10, 5)
+    assert (Order.objects.count(), OrderLine.objects.count(), CustomerAccount.objects.count()) == (5, 10, 5)
+    assert imported.rows.count() == 10
+
+
+def _die(_point: str) -> None:
+    raise KeyboardInterrupt
