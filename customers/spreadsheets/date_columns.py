@@ -19,7 +19,7 @@ def arguments(sheet: Sheet, columns: Sequence[Column], options: Options | None =
     file and the options alone: the preview, the import and its successor after a killed worker get the same.
     """
     found = {
-        column.index: {"order": "", "is_1904": sheet.is_1904, "is_lunar": lunar.is_told(column.header)}
+        column.index: {"order": "", "is_1904": sheet.is_1904, "is_lunar": lunar.is_named(column.header)}
         for column in columns
         if column.field and FIELD[column.field].kind in KINDS
     }

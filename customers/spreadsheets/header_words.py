@@ -132,6 +132,8 @@ ORDER_WORDS: dict[str, list[str]] = {
 PARTS: list[tuple[str, str]] = [
     *[("手机号", "phone"), ("手机", "phone"), ("mobile", "phone"), ("email", "email"), ("邮箱", "email")],
     *[
+        ("公历", "birthday"),
+        ("阳历", "birthday"),
         ("农历", "lunar_birthday"),
         ("阴历", "lunar_birthday"),
         ("生日", "birthday"),

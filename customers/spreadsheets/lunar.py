@@ -12,6 +12,7 @@ _MARK = re.compile(r"\(?(?:农历|農曆|阴历|陰曆|旧历|夏历|古历|luna
 _TELLING = re.compile(
     r"农历|農曆|阴历|陰曆|旧历|夏历|古历|lunar|\(农\)|^农|农$|[正冬腊臘]月|闰|閏|初[一二三四五六七八九十]|廿|卅", re.I
 )
+_SOLAR = re.compile(r"公历|公曆|阳历|陽曆|新历|西历|solar|gregorian", re.I)
 _YEAR = r"(?:([0-9]{4}|[零〇○一二三四五六七八九]{4})\s*[-./年]?\s*)?"
 _MONTH = r"(闰|閏)?\s*([0-9]{1,2}|十[一二]?|[正冬腊臘一二三四五六七八九])\s*[-./月]\s*"
 _DAY = (
@@ -30,6 +31,11 @@ UNMARKED = re.compile(
 def is_told(text: str) -> bool:
     """Whether a cell or a header says that it speaks of the lunar calendar."""
     return _TELLING.search(text) is not None or _OURS.fullmatch(text) is not None
+
+
+def is_named(header: str) -> bool:
+    """Whether a header says that all of its column is lunar; one that offers both calendars leaves it to the cells."""
+    return is_told(header) and not _SOLAR.search(header)
 
 
 def read(text: str, *, today: date | None = None) -> tuple[str | None, str]:

@@ -212,3 +212,19 @@ def test_a_birthday_that_is_shown_without_its_year_has_none(tmp_path, shown):
             sheet.write_datetime(row + 1, 1, datetime(*born), book.add_format({"num_format": code}))
 
     assert birthdays(path) == ["--02-28", "1990-02-28", "2026-02-28"]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("农历生日", True),
+        ("生日（农历）", True),
+        ("阴历出生日期", True),
+        ("生日", False),
+        ("生日（公历/农历）", False),
+        ("公历或农历生日", False),
+        ("Birthday (solar or lunar)", False),
+    ],
+)
+def test_a_header_that_offers_both_calendars_leaves_it_to_the_cells(header, expected):
+    assert lunar.is_named(header) is expected
