@@ -17,7 +17,7 @@ from tests.notifications.test_caps import move_clock
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 EVERYBODY = 40
-SLOW_MS, QUICK_MS = 250, 5
+SLOW_MS, QUICK_MS = 600, 5
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def other_gateway(tmp_path, process_environment, settings, account):
 @pytest.fixture
 def pair(account, gateway, other_gateway, monkeypatch) -> tuple[ProviderAccount, ProviderAccount]:
     """Two accounts with one call for each person; what is slow begins earlier than in a shop, or tests would wait."""
-    monkeypatch.setattr(account_health, "SLOW_SECONDS", 0.12)
+    monkeypatch.setattr(account_health, "SLOW_SECONDS", 0.35)
     storms.without_brake()
     cast.crowd(EVERYBODY)
     other = cast.account(other_gateway.url)
