@@ -4,7 +4,7 @@ import posixpath
 import re
 import zipfile
 from dataclasses import dataclass, field
-from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax.saxutils import unescape
@@ -23,6 +23,7 @@ _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]|;.*')
 
 _LETTERS = re.compile(rb' r="([A-Z]{1,7})[0-9]')
 _CELL = re.compile(rb' r="[A-Z]{1,3}([0-9]{1,7})"')
+_CELL_ROW = re.compile(rb' r="[A-Z]{1,7}([0-9]{1,9})"')
 _ROW = re.compile(rb'<row [^>]*?\br="([0-9]{1,9})"')
 _HIDDEN_ROW = re.compile(rb'<row [^>]*hidden="(?:1|true)"')
 _UNCALCULATED = re.compile(
@@ -218,14 +219,14 @@ def _scan_quickly(stream: zipfile.ZipExtFile, yearless: frozenset[str] = frozens
         rows = list(map(int, numbers))
         # Rows that are not in their order may stand twice, and one of them would be lost.
         in_order = rows == sorted(set(rows)) and found.last_row < rows[0] if rows else False
-        if len(letters) < block.count(b"<c ") or not in_order or len(rows) < block.count(b"<row "):
+        if len(letters) < block.count(b"<c ") or not in_order or not _lie_in_their_rows(block, numbers):
             return None
         for column, row in re.findall(styled, block) if yearless else ():
             found.note_yearless(int(row), column_number(column.decode()))
         columns.update(letters)
         found.cells += len(letters)
         found.last_row = rows[-1]
-        if _row_of_more_digits(len(str(found.last_row))).search(block) or not _note_contents(found, block):
+        if not _note_contents(found, block):
             return None
     if b"<c " in rest or b":row" in rest:
         return None
@@ -240,10 +241,11 @@ def _is_utf8(declaration: bytes) -> bool:
     )
 
 
-@cache
-def _row_of_more_digits(digits: int) -> re.Pattern[bytes]:
-    """A cell that says it lies in a row far below the row it is written in."""
-    return re.compile(rb' r="[A-Z]+[0-9]{%d}' % (digits + 1))
+def _lie_in_their_rows(block: bytes, numbers: list[bytes]) -> bool:
+    """Whether every cell names the row it is written in; the parser would put it over a cell of the row it names."""
+    counts = [row.count(b"<c ") for row in block.split(b"<row ")[1:]]
+    named = list(chain.from_iterable(map(repeat, numbers, counts)))
+    return len(counts) == len(numbers) and named == _CELL_ROW.findall(block)
 
 
 def _note_contents(found: Scan, block: bytes) -> bool:
@@ -276,6 +278,8 @@ class _ExactScan:
         self.filled = bytearray(limits.MOST_ROWS + 1)
         self.lost = self.rows = 0
         self.is_row_counted = False
+        self.is_misplaced = False
+        self.written_row: int | None = None
         self.row = 0
         self.column = 0
         self.formula: str | None = None
@@ -285,6 +289,7 @@ class _ExactScan:
         self.inside = name.rpartition(":")[2]
         if self.inside == "row":
             self.row = int(attributes.get("r", self.row + 1))
+            self.written_row = self.row if "r" in attributes else None
             self.column = 0
             self.is_row_counted = False
             self.found.hidden_rows += attributes.get("hidden") in ("1", "true")
@@ -323,11 +328,13 @@ class _ExactScan:
     def conclude(self) -> Scan:
         """The counts of the whole sheet.
 
-        Raises Unreadable for far cells and for rows that stand twice.
+        Raises Unreadable for far cells, for rows that stand twice and for cells that name another row than theirs.
         """
         self.extent.refuse_far_cells()
         if self.lost:
             raise refusal("rows_lost", read=self.rows - self.lost, written=self.rows)
+        if self.is_misplaced:
+            raise refusal("damaged")
         self.found.cells = self.extent.cells
         return self.found
 
@@ -337,6 +344,8 @@ class _ExactScan:
             if not letters.isalpha() or not letters.isascii() or len(letters) > 7 or len(reference) > 20:
                 raise refusal("damaged")
             self.row = int(reference[len(letters) :] or self.row)
+            self.written_row = self.row if self.written_row is None else self.written_row
+            self.is_misplaced |= self.row != self.written_row
             self.column = column_number(letters.upper())
         else:
             self.column += 1

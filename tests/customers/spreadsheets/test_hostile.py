@@ -101,6 +101,26 @@ def test_rows_that_stand_twice_in_a_workbook_are_never_lost_in_silence(tmp_path)
     assert (fault.code, fault.values) == ("rows_lost", {"read": 3, "written": 4})
 
 
+@pytest.mark.parametrize("moved", [(b'"C2"', b'"C4"'), (b'"A4"', b'"A3"'), (b'"B3"', b'"B33"')])
+@pytest.mark.parametrize("encoding", [b"UTF-8", b"ascii"])
+def test_cells_that_name_another_row_than_theirs_never_replace_a_customer_in_silence(tmp_path, moved, encoding):
+    with xlsxwriter.Workbook(tmp_path / "sound.xlsx") as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(ROWS):
+            sheet.write_row(number, 0, row)
+    with zipfile.ZipFile(tmp_path / "sound.xlsx") as sound, zipfile.ZipFile(tmp_path / "moved.xlsx", "w") as broken:
+        for name in sound.namelist():
+            content = sound.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                assert moved[0] in content
+                content = content.replace(*moved).replace(b"UTF-8", encoding, 1)
+            broken.writestr(name, content)
+
+    with reader.open_sheet(tmp_path / "sound.xlsx") as sheet:
+        assert len(list(sheet.rows())) == 3
+    assert refused(tmp_path / "moved.xlsx").code in ("damaged", "rows_lost")
+
+
 def test_a_lone_cell_in_the_corner_is_far_away_even_where_it_would_fit(tmp_path):
     with xlsxwriter.Workbook(tmp_path / "list.xlsx") as book:
         sheet = book.add_worksheet()
