@@ -1,6 +1,7 @@
 """`manage.py import_customers`: the same code from the command line."""
 
 import csv
+import re
 from io import StringIO
 
 import pytest
@@ -61,7 +62,7 @@ def test_an_import_says_its_counts(db):
     said = command(SAMPLES / "youzan_customers_sample.csv")
 
     assert Customer.objects.count() == 84
-    assert [line.rsplit(" ", 1)[1] for line in said.splitlines()] == ["84", "0", "0", "4", "32", "0"]
+    assert [re.search(r"\d+$", line)[0] for line in said.splitlines()] == ["84", "0", "0", "4", "32", "0"]
 
 
 @pytest.mark.parametrize("trial", [["--dry-run"], []], ids=["dry run", "import"])
