@@ -151,6 +151,16 @@ class UndoFindingKind(models.TextChoices):
     STAYS = "stays", _("Customer who stays")
     CONFLICT = "conflict", _("Later change that was kept")
     OPT_OUT = "opt_out", _("Opt-out that was kept")
+    ORDERS = "orders", _("Order that stays")
+
+
+class BuyerKind(models.TextChoices):
+    """What an order file made known about who ordered."""
+
+    CUSTOMER = "customer", _("New customer")
+    ACCOUNT = "account", _("New account at a platform")
+    MERGED = "merged", _("Joined with another customer")
+    MOVED = "moved", _("Account that went to another customer")
 
 
 class RowOutcome(models.TextChoices):

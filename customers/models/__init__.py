@@ -9,7 +9,7 @@ from customers.models.marked_file import MarkedFile
 from customers.models.export import Export
 from customers.models.import_layout import ImportLayout
 from customers.models.order import CustomerAccount, Order, OrderChange, OrderLine, OrderStatusWord
-from customers.models.import_history import ImportedChange, UndoFinding
+from customers.models.import_history import ImportedBuyer, ImportedChange, ImportedOrder, UndoFinding
 from customers.models.clock_offset import ClockOffset
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "CustomerTag",
     "Export",
     "ImportLayout",
+    "ImportedBuyer",
     "ImportedChange",
+    "ImportedOrder",
     "ImportedRow",
     "LayoutMemory",
     "MarkedFile",

@@ -58,8 +58,8 @@ class SpreadsheetImportQuerySet(models.QuerySet):
     def undoable(self, finished_after: datetime):
         """Imports that can still be taken back: their file and their history are there."""
         return self.exclude(stored_name="").filter(
+            Q(kind=ImportKind.CUSTOMERS) | Q(kind=ImportKind.ORDERS, remembers_orders=True),
             status__in=[ImportStatus.DONE, ImportStatus.FAILED],
-            kind=ImportKind.CUSTOMERS,
             rows_done__gt=0,
             finished_at__gt=finished_after,
             blanked_at=None,
@@ -182,6 +182,8 @@ class SpreadsheetImport(models.Model):
         verbose_name=_("mended copy of"),
     )
     blanked_at = models.DateTimeField(_("personal columns blanked at"), null=True, blank=True)
+    # Order files imported before this was kept cannot be taken back.
+    remembers_orders = models.BooleanField(_("what changed of orders is kept"), default=False, db_default=False)
     undone_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
