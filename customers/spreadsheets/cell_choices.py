@@ -19,6 +19,7 @@ CLEARS: dict[str, tuple[str, ...]] = {
 }
 # In the column of the moment somebody opted out: still subscribed.
 _NOT_YET = cells.NO_WORDS | {"0000-00-00", "0000-00-00 00:00:00", "1970-01-01", "0001-01-01", "未退订", "正常"}
+_NOT_YET |= {"未拒收", "未取消", "订阅中", "已订阅", "接收", "正常接收", "subscribed", "active"}
 
 
 def parser(

@@ -62,6 +62,13 @@ _CUSTOMER_WORDS = {
         "acceptsemailmarketing emailconsent emailoptin emailmarketing emailsubscribed "
         "emailmarketingconsent 是否同意接收邮件 允许邮件"
     ),
+    # Only names that say it of the customer: 黑名单 and 状态 may mean anything.
+    "opted_out_at": (
+        "退订时间 退订日期 是否退订 是否已退订 已退订 退订 短信退订 是否退订短信 退订状态 拒收时间 "
+        "是否拒收 是否拒收短信 拒收短信 拒收营销短信 拒收 取消订阅时间 是否取消订阅 unsubscribed "
+        "isunsubscribed unsubscribedat unsubscribetime unsubtime optedout optout optedoutat optoutat "
+        "optouttime optoutdate smsoptout donotcontact donotsms"
+    ),
     "total_spent": (
         "累计消费 累计消费金额 消费金额 消费总额 总消费 累计金额 总消费金额 交易总额 totalspent "
         "lifetimevalue ltv amountspent"

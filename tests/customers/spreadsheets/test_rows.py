@@ -200,3 +200,24 @@ def test_the_report_has_the_columns_that_reports_are_compared_by(interpreted, tm
             ["3", "duplicate", "same phone as row 2", "13800138000", "", "unknown", "unknown"],
             ["4", "invalid", "masked", "", "", "no", "no"],
         ]
+
+
+@pytest.mark.parametrize("header", ["是否退订", "退订时间", "拒收短信", "Unsubscribed", "opt_out"])
+@pytest.mark.parametrize("said", ["是", "Y", "1", "已退订", "2024-05-01 10:00"])
+def test_a_column_of_opt_outs_beats_every_yes_beside_it(interpreted, header, said):
+    out, no, blank = interpreted(
+        ["手机号", "短信同意", header],
+        ["13800138000", "是", said],
+        ["13900139000", "是", "否"],
+        ["13700137000", "是", ""],
+    )
+
+    assert (out.sms_consent, out.email_consent) == ("opt_out", "opt_out")
+    assert [row.sms_consent for row in (no, blank)] == ["yes", "yes"]
+
+
+@pytest.mark.parametrize("word", ["未退订", "正常", "订阅中", "未拒收", "subscribed", "0", "无"])
+def test_a_word_for_still_subscribed_is_no_opt_out(interpreted, word):
+    [row] = interpreted(["手机号", "短信同意", "退订状态"], ["13800138000", "否", word])
+
+    assert row.sms_consent == "no"
