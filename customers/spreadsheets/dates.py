@@ -34,6 +34,8 @@ _INCOMPLETE = re.compile(r"(?:19|20)[0-9]{2}(?:-[0-9]{1,2})?")
 _SERIAL = re.compile(r"([0-9]{3,5})(?:\.[0-9]+)?")
 _SLASHES = re.compile(r"\s*[-./年月_]\s*")
 _DAY = re.compile("[日号]")
+# Excel's long date says the day of the week too.
+_WEEKDAY = re.compile(r"\s*\(?(?:星期|周)[一二三四五六日天]\)?(?=\s|$)")
 # Only these leave open which is the day: month and day without a year come so in all of China, unless by slashes.
 _OPEN = re.compile(r"([0-9]{1,2})\s*(?:/\s*([0-9]{1,2})|[-/.]\s*([0-9]{1,2})\s*[-/.]\s*[0-9]{4}(?![0-9]).*)", re.S)
 _NAMES = "jan january,feb february,mar march,apr april,may,jun june,jul july,aug august,sep sept september,oct october"
@@ -121,7 +123,7 @@ def _bare(raw: str) -> str:
 def _from_text(
     raw: str, *, order: str, is_1904: bool, is_lunar: bool, today: date | None
 ) -> tuple[date | str | None, str]:
-    written = _bare(raw)
+    written = _WEEKDAY.sub("", _bare(raw))
     text = _DAY.sub("", _SLASHES.sub("-", written)).strip("- ") if not written.startswith("--") else written
     if not written or written.lower() in EMPTY_WORDS or text[:10] in _UNSET:
         return None, ""

@@ -228,3 +228,16 @@ def test_a_birthday_that_is_shown_without_its_year_has_none(tmp_path, shown):
 )
 def test_a_header_that_offers_both_calendars_leaves_it_to_the_cells(header, expected):
     assert lunar.is_named(header) is expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("1990年5月31日星期四", date(1990, 5, 31)),
+        ("1990/5/31 周四", date(1990, 5, 31)),
+        ("1990-05-31 (星期四) 00:00:00", date(1990, 5, 31)),
+        ("5月31日 星期四", "--05-31"),
+    ],
+)
+def test_the_day_of_the_week_may_stand_beside_a_date(raw, expected):
+    assert dates.parse(raw, today=TODAY) == (expected, "")
