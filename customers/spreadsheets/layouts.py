@@ -252,7 +252,8 @@ def _judge(index: int, field: str, standing: float, contents: list, *, trusted: 
     if count < 0:
         return _Proposal(index, field, standing, _NAMED, 0, 0)
     if count == 0:
-        return _Proposal(index, field, standing if trusted else standing * 0.5, _EMPTY, 0, 0)
+        # Shopify has three columns for the number, and leaves any two of them empty.
+        return _Proposal(index, field, standing - 1 if trusted else standing * 0.5, _EMPTY, 0, 0)
     share = fitting / count
     if share < _ENOUGH and count >= 3 and not trusted:
         return _Proposal(index, field, 0, _UNFIT, fitting, count)

@@ -270,3 +270,14 @@ def test_dates_that_nobody_can_tell_are_dates_all_the_same():
 
 def test_a_field_of_customers_is_read_or_waits_for_its_place():
     assert {field.key for field in fields.FIELDS if field.key in rows.READ_FIELDS} >= {"phone", "birthday", "tags"}
+
+
+def test_of_the_columns_for_the_number_shopify_fills_one():
+    headers = ["Name", "Financial Status", "Fulfillment Status", "Lineitem name", "Created at", "Billing Phone"]
+    headers += ["Shipping Phone", "Phone"]
+    row = ["#1001", "paid", "fulfilled", "茶", "2026-05-01 10:00:00 +0200", "", "13800138000", ""]
+
+    for kind in ("orders", "customers"):
+        found = {column.field: column.header for column in layouts.guess(headers, [row], kind=kind)}
+        assert found["phone"] == "Shipping Phone"
+    assert layouts.recognize(headers).key == "shopify_orders"
