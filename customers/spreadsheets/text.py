@@ -68,8 +68,10 @@ class TextSource:
                         self._refuse_swallowed_rows(cells, line, width)
                     start, line, pending = line, reader.line_num + 1, cells
             except csv.Error as error:
-                code = "open_quote" if "field limit" in str(error) else "damaged_csv"
-                raise refusal(code, line=line) from error
+                if "field limit" not in str(error):
+                    raise refusal("damaged_csv", line=line) from error
+                # A cell this long on one line is long by itself; over several, a quotation mark swallows them.
+                raise refusal("long_line" if reader.line_num <= line else "open_quote", line=line) from error
             except UnicodeDecodeError as error:
                 raise refusal("encoding", line=line) from error
             if pending != [END]:
