@@ -10,7 +10,7 @@ from customers.spreadsheets import dates
 # What systems write for "not yet".
 _UNSET_YEARS = frozenset([1, 1899, 1900, 1970])
 _EARLIEST_YEAR, _LATEST_YEAR = 1990, 2100
-_EPOCH = datetime(1899, 12, 30)
+_EPOCH, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 _ZONED = re.compile(r"(.*?[0-9])\s*(Z|UTC|[+-][0-9]{2}:?[0-9]{2})", re.I | re.S)
 _HOUR = re.compile(
     r"(.*?)[T\s,]*(?<![0-9:.])(上午|下午|[AP]M)?\s*([0-9]{1,2})[:时点]([0-9]{1,2})(?:[:分]([0-9]{1,2})(?:[.,][0-9]+)?)?[秒分]?\s*(上午|下午|[AP]M)?",
@@ -20,21 +20,24 @@ _COMPACT = re.compile(r"((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{
 _SERIAL = re.compile(r"[0-9]{5}(?:\.[0-9]+)?")
 
 
-def parse(raw: object, *, zone: tzinfo) -> tuple[datetime | None, str]:
-    """Read a cell as a moment; nothing where it is empty or unset, with the reason if refused."""
+def parse(raw: object, *, zone: tzinfo, is_1904: bool = False) -> tuple[datetime | None, str]:
+    """Read a cell as a moment; nothing where it is empty or unset, with the reason if refused.
+
+    `is_1904` says from where the workbook counts days.
+    """
     if isinstance(raw, str):
         try:
             # What nine files of ten hold, at a fifth of the price.
             found = datetime.fromisoformat(raw) if len(raw) == 19 and raw[4] == "-" else None
         except ValueError:
             found = None
-        found, reason = (found, "") if found else _from_text(raw)
+        found, reason = (found, "") if found else _from_text(raw, is_1904=is_1904)
     elif isinstance(raw, datetime):
         found, reason = raw, ""
     elif isinstance(raw, date):
         found, reason = datetime(raw.year, raw.month, raw.day), ""
     elif isinstance(raw, (int, float)) and not isinstance(raw, bool):
-        found, reason = _from_number(raw)
+        found, reason = _from_number(raw, is_1904=is_1904)
     else:
         found, reason = None, "" if raw is None else "not_a_moment"
     if found is None:
@@ -44,7 +47,7 @@ def parse(raw: object, *, zone: tzinfo) -> tuple[datetime | None, str]:
     return (found if found.tzinfo else found.replace(tzinfo=zone)), ""
 
 
-def _from_text(raw: str) -> tuple[datetime | None, str]:
+def _from_text(raw: str, *, is_1904: bool = False) -> tuple[datetime | None, str]:
     text = unicodedata.normalize("NFKC", raw[:100]).strip().strip("'’\"").removeprefix("=").strip('"').strip()
     if text.lower() in EMPTY_WORDS or not text or text.startswith("0000"):
         return None, ""
@@ -52,7 +55,7 @@ def _from_text(raw: str) -> tuple[datetime | None, str]:
     if compact:
         return _at(*map(int, compact.groups()))
     if _SERIAL.fullmatch(text):
-        return _from_number(float(text))
+        return _from_number(float(text), is_1904=is_1904)
     offset = ""
     zoned = _ZONED.fullmatch(text)
     if zoned and ":" in zoned[1]:
@@ -83,11 +86,11 @@ def _hours(timed: re.Match) -> tuple[int, int, int]:
     return hour, int(timed[4]), int(timed[5] or 0)
 
 
-def _from_number(raw: float) -> tuple[datetime | None, str]:
+def _from_number(raw: float, *, is_1904: bool = False) -> tuple[datetime | None, str]:
     if raw != raw or raw == 0:
         return None, ""
     if 20_000 <= raw < 80_000:
-        return _EPOCH + timedelta(seconds=round(raw * 86_400)), ""
+        return (_EPOCH_1904 if is_1904 else _EPOCH) + timedelta(seconds=round(raw * 86_400)), ""
     if 19_900_101_000_000 <= raw <= 21_001_231_235_959:
         return _from_text(str(int(raw)))
     # Seconds or milliseconds since 1970, as systems export them.

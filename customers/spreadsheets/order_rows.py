@@ -127,7 +127,10 @@ class Interpretation:
         if len(self._fields) < len(self.columns):
             raise ValueError("Two columns cannot fill the same field.")
         self._headers = {column.field: column.header for column in self.columns}
-        self._plan = [(column.index, column.field, _parser(column.field, zone), {}) for column in self.columns]
+        self._plan = [
+            (column.index, column.field, _parser(column.field, zone, is_1904=sheet.is_1904), {})
+            for column in self.columns
+        ]
         self._previous = ""
         self._rows = self._interpret()
 
@@ -153,7 +156,7 @@ class Interpretation:
         return found
 
     def _interpret(self) -> Iterator[OrderRow]:
-        plan, counts = self._plan, self.counts
+        plan, counts, width = self._plan, self.counts, len(self.sheet.headers)
         for number, record in self.sheet.rows():
             said: dict[str, object] = {}
             problems: list[tuple[str, str, str]] = []
@@ -174,6 +177,8 @@ class Interpretation:
                     said["reason"] = reason
                 elif reason and reason != "hidden_name":
                     problems.append((self._headers[field], cells.shown(raw), reason))
+            if len(record) > width and any(record[width:]):
+                problems.append(("", cells.shown(record[width]), "too_many_cells"))
             row = self._row(number, said, problems, record)
             counts[row.outcome] += 1
             yield row
@@ -246,7 +251,7 @@ def interpret(sheet: Sheet, columns: Sequence[Column], *, platform: str, words: 
     return Interpretation(sheet, columns, platform=platform, words=words, zone=zone)
 
 
-def _parser(key: str, zone: tzinfo) -> Callable[[object], tuple]:
+def _parser(key: str, zone: tzinfo, *, is_1904: bool) -> Callable[[object], tuple]:
     field = FIELD[key]
     longest = LONGEST.get(key, field.longest)
     own: dict[str, Callable[[object], tuple]] = {
@@ -262,7 +267,7 @@ def _parser(key: str, zone: tzinfo) -> Callable[[object], tuple]:
     if key in own:
         return own[key]
     if field.kind == "moment":
-        return partial(moments.parse, zone=zone)
+        return partial(moments.parse, zone=zone, is_1904=is_1904)
     if field.kind == "quantity":
         return order_cells.quantity
     if field.kind == "code":

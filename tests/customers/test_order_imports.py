@@ -1,6 +1,7 @@
 """Orders from spreadsheets: whose they are, and what the database keeps of them."""
 
 import pytest
+import xlsxwriter
 from django.db import connection, transaction
 from django.db.utils import DatabaseError, IntegrityError
 
@@ -15,7 +16,7 @@ from customers.models import (
     OrderStatusWord,
 )
 from customers.services import order_words, privacy
-from tests.customers.files import SAMPLES
+from tests.customers.files import SAMPLES, table
 from tests.customers.order_files import (
     NOW,
     PAID,
@@ -213,3 +214,27 @@ def test_a_taught_word_is_understood_in_the_next_file(db, django_user_model):
     import_orders([taobao("1001", "预售,待付尾款")])
 
     assert status_of("1001") == "unpaid"
+
+
+def test_a_row_with_more_cells_than_the_header_is_pointed_out(db):
+    row = taobao("1001", PAID, 订单付款时间="2026-06-01 10:05:00", 宝贝总数量="1")
+    content = table(row, head=list(row))
+    imported = import_bytes(content.rstrip() + b",13800138000\r\n")
+
+    assert [problem["code"] for problem in ImportedRow.objects.get(spreadsheet_import=imported).problems] == [
+        "too_many_cells"
+    ]
+
+
+def test_a_serial_of_a_workbook_that_counts_from_1904_is_a_moment_of_its_own_calendar(db, tmp_path):
+    row = taobao("1001", PAID)
+    with xlsxwriter.Workbook(tmp_path / "orders.xlsx", {"date_1904": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, list(row))
+        # 44,712.5 days after 1904-01-01, in a cell that is not formatted as a date.
+        sheet.write_row(1, 0, [*row.values()])
+        sheet.write_number(1, list(row).index("订单创建时间"), 44_712.5)
+
+    import_bytes((tmp_path / "orders.xlsx").read_bytes(), name="orders.xlsx")
+
+    assert f"{Order.objects.get().ordered_at:%Y-%m-%d %H:%M}" == "2026-06-01 04:00"
