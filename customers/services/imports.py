@@ -110,8 +110,9 @@ def read(imported: SpreadsheetImport, *, now: datetime) -> None:
                 evidence=import_run.evidence_of(imported),
             )
     except reader.Unreadable as refusal:
-        SpreadsheetImport.objects.filter(pk=imported.pk).refuse([(refusal.message, refusal.values)], now)
-        _delete_file(imported)
+        # Whoever reads too late, when the import has begun, refuses nothing.
+        if SpreadsheetImport.objects.filter(pk=imported.pk).refuse([(refusal.message, refusal.values)], now):
+            _delete_file(imported)
     else:
         if mended_copies.adopt(imported, reference=analysis.marked_as, columns=analysis.columns):
             return read(imported, now=now)
@@ -247,7 +248,8 @@ def start(imported: SpreadsheetImport) -> None:
         raise CannotImport(_("The file is still being read; wait a moment."))
     if imported.status == ImportStatus.UPLOADED and imported.preview["blocked"]:
         raise CannotImport(_("Choose the columns first."))
-    if not SpreadsheetImport.objects.filter(pk=imported.pk).queue():
+    # Without its preview, somebody has just chosen other columns, which nobody has seen the numbers of.
+    if not SpreadsheetImport.objects.filter(pk=imported.pk).exclude(preview={}).queue():
         raise CannotImport(_("This file has already been started or put aside; nothing was done twice."))
     imported.refresh_from_db()
 
@@ -284,17 +286,24 @@ def purge(now: datetime) -> dict[str, int]:
     goes with what the import changed.
     """
     abandoned = list(SpreadsheetImport.objects.abandoned(now - ABANDONED_AFTER))
-    for imported in abandoned:
-        SpreadsheetImport.objects.filter(pk=imported.pk).discard(now)
-        _delete_file(imported)
+    put_aside = sum(_put_aside(imported, now=now) for imported in abandoned)
     expired = list(SpreadsheetImport.objects.expired(now - import_undo.UNDOABLE_FOR))
     blanked = sum(_blank(imported, now=now) for imported in expired)
-    return {"files": len(abandoned) + len(expired) + _delete_strays(now), "rows": blanked}
+    return {"files": put_aside + len(expired) + _delete_strays(now), "rows": blanked}
 
 
 def path_of(imported: SpreadsheetImport) -> Path:
     """Where the file lies; the name was made here, and a name with a path in it never leaves the directory."""
     return _place(Path(imported.stored_name or "missing").name)
+
+
+def _put_aside(imported: SpreadsheetImport, *, now: datetime) -> bool:
+    """Delete a file that nobody confirmed; False where somebody has confirmed it this moment."""
+    SpreadsheetImport.objects.filter(pk=imported.pk).discard(now)
+    is_unconfirmed = SpreadsheetImport.objects.abandoned(now - ABANDONED_AFTER).filter(pk=imported.pk).exists()
+    if is_unconfirmed:
+        _delete_file(imported)
+    return is_unconfirmed
 
 
 def _blank(imported: SpreadsheetImport, *, now: datetime) -> int:

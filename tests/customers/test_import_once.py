@@ -1,17 +1,21 @@
 """One import, one owner: the same file again, twice confirmed, a form of somebody else, and a column of ids."""
 
+import threading
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
-from customers import jobs
+from customers import clock, jobs
 from customers.choices import ImportStatus
 from customers.models import ConsentChange, Customer, SpreadsheetImport
 from customers.services import imports
 from tests import cast, staff
 from tests.customers.files import imported, table, undone, uploaded
+from tests.gateway import wait_until
 
 ADD = "/admin/customers/spreadsheetimport/add/"
 LI_NA = {"姓名": "李娜", "手机号": "13800000001"}
@@ -34,6 +38,13 @@ def sent(browser, content: bytes) -> SpreadsheetImport:
     """A file that this person uploaded."""
     browser.post(ADD, {"file": SimpleUploadedFile("客户.csv", content)})
     return SpreadsheetImport.objects.latest("pk")
+
+
+def somebody_waits_for_a_lock() -> bool:
+    """Whether a statement is held up by another."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return cursor.fetchone()[0]
 
 
 def confirm(browser, file: SpreadsheetImport, *, form_of: SpreadsheetImport | None = None, **changes):
@@ -140,3 +151,44 @@ def test_the_history_of_what_staff_did_is_changed_and_deleted_by_nobody(db, empt
     address = reverse("admin:customers_consentchange_delete", args=[evidence.pk])
     assert owner.post(address, {"post": "yes"}).status_code == 403
     assert owner.post("/admin/admin/logentry/").status_code == 404
+
+
+def test_a_file_that_is_confirmed_in_its_last_minute_is_not_deleted(transactional_db, uploads):
+    file = uploaded(table(LI_NA))
+    cleared: list[dict] = []
+
+    def purge():
+        cleared.append(imports.purge(clock.now() + timedelta(hours=2)))
+        connection.close()
+
+    with transaction.atomic():
+        imports.start(file)
+        cleaner = threading.Thread(target=purge)
+        cleaner.start()
+        wait_until(somebody_waits_for_a_lock)
+    cleaner.join(30)
+
+    assert cleared == [{"files": 0, "rows": 0}]
+    assert jobs.run_imports() == {"imported": 1}
+    assert Customer.objects.get().name == "李娜"
+
+
+def test_whoever_reads_a_file_too_late_deletes_nothing(db):
+    file = uploaded(table(LI_NA))
+    late = SpreadsheetImport.objects.get(pk=file.pk)
+    imports.start(file)
+    imports.path_of(file).write_bytes(b"")
+
+    imports.read(late, now=clock.now())
+
+    assert (late.status, imports.path_of(late).exists()) == (ImportStatus.QUEUED, True)
+
+
+def test_a_file_whose_columns_were_chosen_anew_in_another_window_waits_for_its_numbers(db):
+    file = uploaded(table(LI_NA))
+    SpreadsheetImport.objects.filter(pk=file.pk).update(preview={})
+
+    with pytest.raises(imports.CannotImport):
+        imports.start(file)
+
+    assert SpreadsheetImport.objects.get().status == ImportStatus.UPLOADED
