@@ -11,6 +11,8 @@ from customers.services import import_columns
 from customers.spreadsheets.fields import normal
 from customers.spreadsheets.layouts import Column
 
+UNCONFIRMED = (ImportStatus.UPLOADED, ImportStatus.DISCARDED, ImportStatus.REFUSED)
+
 
 def adopt(imported: SpreadsheetImport, *, reference: str, columns: list[Column]) -> bool:
     """
@@ -25,6 +27,9 @@ def adopt(imported: SpreadsheetImport, *, reference: str, columns: list[Column])
     if marked is None or marked.spreadsheet_import_id == imported.pk:
         return False
     first = marked.spreadsheet_import
+    if first.status in UNCONFIRMED and first.created_by_id != imported.created_by_id:
+        # Anybody can write a number into a heading; what somebody else is still deciding is theirs alone.
+        return False
     fields = {normal(column["header"]): column["field"] for column in first.mapping if column["field"]}
     chosen = {column.index: fields.get(normal(column.header)) for column in columns if column.header}
     if not fields or len(set(filter(None, chosen.values()))) < len(fields):

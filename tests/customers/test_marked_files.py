@@ -280,6 +280,18 @@ def test_the_number_in_a_heading_that_somebody_made_up_leads_nowhere():
 
 
 @pytest.mark.django_db
+def test_what_somebody_else_is_still_deciding_is_no_first_file_of_ours():
+    marketer, clerk = staff.member("marketer"), staff.member("clerk")
+    waiting = uploaded(table(*LIST), by=marketer)
+    _asked, document = marked(waiting)
+
+    assert uploaded(document, by=clerk).mends is None
+    assert uploaded(document, by=marketer).mends is not None
+    imports.start(waiting)
+    assert uploaded(document, by=clerk).mends is not None
+
+
+@pytest.mark.django_db
 def test_choosing_other_columns_makes_the_file_marked_anew():
     file = uploaded(table(*LIST))
     first, _document = marked(file)
