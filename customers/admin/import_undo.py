@@ -98,7 +98,7 @@ class ImportUndo:
     def undo_findings(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The list behind a number: who stays and why, what was kept; before the undo and after it."""
         imported = self._imported(request, pk)
-        kind, why = _kind(request), request.GET.get("why", "")[:20]
+        kind, why = _kind(request), request.GET.get("why", "").replace("\0", "")[:20]
         number = request.GET.get("p", "1")
         page = min(int(number), 10_000) if number.isascii() and number.isdecimal() and len(number) < 9 else 1
         offset = max(0, page - 1) * ON_A_PAGE

@@ -2,6 +2,7 @@
 
 import io
 import re
+from urllib.parse import urlencode
 
 import openpyxl
 import pytest
@@ -114,6 +115,15 @@ def test_who_may_not_undo_is_told_so(db, empty_queue):
     assert clerk.post(address(file, "undo_report")).status_code == 403
     file.refresh_from_db()
     assert file.status == ImportStatus.DONE
+
+
+def test_a_strange_question_about_what_stays_is_answered_with_a_list(marketer):
+    file = imported(table(LI_NA))
+    for why in ("\0", "a\0b", "x" * 300, "'", "%"):
+        for page in ("0", "-1", "9" * 30, "\0"):
+            asked = urlencode({"kind": "stays", "why": why, "p": page})
+            assert shown(marketer, f"{address(file, 'undo_findings')}?{asked}")
+    assert marketer.get(address(file, "undo_findings") + "?kind=%00").status_code == 404
 
 
 def test_a_second_click_undoes_nothing_twice(marketer):
