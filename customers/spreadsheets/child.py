@@ -90,7 +90,9 @@ def _about(sheet: python_calamine.CalamineSheet) -> dict:
     last_row = sheet.end[0] + 1 if sheet.end is not None else 0
     # How far down cells were merged over several rows; only their first row has the value.
     merged = [last[0] + 1 for first, last in sheet.merged_cell_ranges or () if last[0] > first[0]]
-    return {"merged": merged[:MOST_MERGED], "first_row": first_row, "first_column": first_column, "last_row": last_row}
+    wide = [first[0] + 1 for first, last in sheet.merged_cell_ranges or () if last[1] > first[1]]
+    about = {"merged": merged[:MOST_MERGED], "wide": frozenset(wide[:MOST_MERGED])}
+    return about | {"first_row": first_row, "first_column": first_column, "last_row": last_row}
 
 
 def _noted(buffer: RowBuffer) -> dict:

@@ -34,7 +34,7 @@ def find(records: Sequence[Record]) -> Header:
     above = records[position - 1][1] if position else []
     if _is_divided(names, below):
         return Header(records[position + 1][0], _joined(names, below), [names, below])
-    if position and sum(map(_is_filled, above)) > 1 and not _holds_contacts(above):
+    if position and sum(map(_is_filled, above)) > 1 and not holds_contacts(above):
         return Header(number, _joined(above, names), [above, names])
     if _is_translated(below):
         return Header(records[position + 1][0], names, [names, below])
@@ -45,7 +45,7 @@ def _position(records: Sequence[Record]) -> int:
     best, most = -1, 0
     for position, (_, record) in enumerate(records[:DEEPEST]):
         known = layouts.known_words(record)
-        if known > most and not _holds_contacts(record):
+        if known > most and not holds_contacts(record):
             best, most = position, known
     if best >= 0:
         return best
@@ -53,7 +53,7 @@ def _position(records: Sequence[Record]) -> int:
     if widest == 0:
         raise refusal("empty")
     for position, (_, record) in enumerate(records[:DEEPEST]):
-        if _holds_contacts(record):
+        if holds_contacts(record):
             break
         if _looks_like_names(record, widest):
             return position
@@ -64,7 +64,7 @@ def _is_filled(cell: object) -> bool:
     return cell is not None and (not isinstance(cell, str) or (cell != "" and not cell.isspace()))
 
 
-def _holds_contacts(record: Sequence[object]) -> bool:
+def holds_contacts(record: Sequence[object]) -> bool:
     """A phone number or an e-mail address is data, never a column name."""
     for cell in record:
         if cell in ("", None):
@@ -97,7 +97,7 @@ def _is_name(cell: object) -> bool:
 def _is_divided(upper: Sequence[object], lower: Sequence[object]) -> bool:
     """Whether the lower row divides groups of the upper one: it is filled below merged cells only."""
     filled = [column for column, cell in enumerate(lower) if _is_filled(cell)]
-    if len(filled) < 2 or _holds_contacts(lower) or not all(_is_name(lower[column]) for column in filled):
+    if len(filled) < 2 or holds_contacts(lower) or not all(_is_name(lower[column]) for column in filled):
         return False
     below_group = Counter(_group_of(upper, column) for column in filled)
     return None not in below_group and min(below_group.values()) > 1
@@ -114,7 +114,7 @@ def _group_of(upper: Sequence[object], column: int) -> int | None:
 def _is_translated(lower: Sequence[object]) -> bool:
     """Whether the row below the names names the columns once more, in another language."""
     filled = sum(map(_is_filled, lower))
-    return filled > 1 and layouts.known_words(lower) * 2 >= filled and not _holds_contacts(lower)
+    return filled > 1 and layouts.known_words(lower) * 2 >= filled and not holds_contacts(lower)
 
 
 def _joined(upper: Sequence[object], lower: Sequence[object]) -> list:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from customers.msgid import _
-from customers.spreadsheets import cells, header, layouts, marker, sniff, workbook
+from customers.spreadsheets import cells, footers, header, layouts, marker, sniff, workbook
 from customers.spreadsheets.faults import Unreadable, refusal
 from customers.spreadsheets.header_words import normal
 from customers.spreadsheets.marks import Place
@@ -51,6 +51,8 @@ class Source(Protocol):
     def records(self) -> Iterator[tuple[int, list]]: ...
 
     def merged_below(self, row: int) -> int: ...
+
+    def is_merged_across(self, number: int) -> bool: ...
 
     def cut_off(self, width: int) -> bool: ...
 
@@ -214,7 +216,7 @@ class Sheet:
         width, header_row, skipped = len(self.headers), self.header_row, self.skipped
         headers = {_first(record): [normal(cell) for cell in record[:width]] for record in self._written}
         titles = {_first(record): _filled(record) for record in self._titles if _first(record) not in headers}
-        repeated = []
+        repeated, groups = [], []
         if self.marker:
             records = self._without_remarks(records)
         number = 0
@@ -240,15 +242,31 @@ class Sheet:
                 skipped["repeated_title"] += 1
                 repeated.append(number)
                 continue
+            if record.count("") >= width - 1 > 0 and self._is_group(number, record):
+                skipped["group"] += 1
+                groups.append(number)
+                continue
             yield number, record
-        self._note_end(number, repeated)
+        self._note_end(number, repeated, groups)
 
-    def _note_end(self, number: int, repeated: list[int]) -> None:
+    def _is_group(self, number: int, record: list) -> bool:
+        """Whether a line with one cell filled heads a group of rows; a number on its own is somebody."""
+        return (
+            self._source.is_merged_across(number)
+            and not any(isinstance(cell, str) and cell.strip().isdigit() for cell in record)
+            and not header.holds_contacts(record)
+            and not footers.is_footer(record)
+        )
+
+    def _note_end(self, number: int, repeated: list[int], groups: list[int]) -> None:
         if repeated:
             sentence = _(
                 "%(count)s lines repeat the column names or the title and were left out, the first in row %(row)s."
             )
             self._late_notices.append((sentence, {"count": len(repeated), "row": repeated[0]}))
+        if groups:
+            sentence = _("%(count)s lines that only head a group were left out, the first in row %(row)s.")
+            self._late_notices.append((sentence, {"count": len(groups), "row": groups[0]}))
         if number > self.header_row and self._source.cut_off(len(self.headers)):
             sentence = _("The last row %(row)s is shorter than the header; the file may have been cut off.")
             self._late_notices.append((sentence, {"row": number}))

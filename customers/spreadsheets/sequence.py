@@ -133,6 +133,11 @@ class SheetSequence:
         below = sum(source.merged_below(names) for _offset, names, source in self._joined[1:])
         return self._first.merged_below(row) + below
 
+    def is_merged_across(self, number: int) -> bool:
+        """Whether cells of a row are merged over several columns."""
+        offset, _row, source = next(joined for joined in reversed(self._joined) if number > joined[0])
+        return source.is_merged_across(number - offset)
+
     def cut_off(self, width: int) -> bool:
         """A workbook that is cut off does not open at all."""
         return False

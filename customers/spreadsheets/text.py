@@ -96,6 +96,10 @@ class TextSource:
         """Text has no merged cells."""
         return 0
 
+    def is_merged_across(self, number: int) -> bool:
+        """Text has no merged cells."""
+        return False
+
     def close(self) -> None:
         """Nothing is kept open between records."""
 

@@ -88,6 +88,10 @@ class WorkbookSource:
         """How many areas of merged cells reach below a row."""
         return sum(last > row for last in self._about.get("merged", ()))
 
+    def is_merged_across(self, row: int) -> bool:
+        """Whether cells of a row are merged over several columns."""
+        return row in self._about.get("wide", ())
+
     def close(self) -> None:
         """Stop children whose rows were not read to the end."""
         for child in list(self._children):

@@ -122,3 +122,20 @@ def test_a_table_that_is_left_in_the_middle_leaves_no_process_behind(workbook):
     sheet.close()
 
     assert all(not source._children for source in (sheet._source._first, *sheet._source._behind))
+
+
+def test_a_line_merged_across_the_table_heads_a_group_and_is_no_customer(workbook):
+    def merge(book):
+        book.get_worksheet_by_name("名单").merge_range("A3:C3", "—— 金卡会员 ——")
+        book.get_worksheet_by_name("名单").merge_range("A5:C5", "13900139000")
+        book.get_worksheet_by_name("二店").merge_range("A3:C3", "银卡会员")
+
+    table = [HEADER, *numbers(1), [], *numbers(1, 1), [], *numbers(1, 2)]
+    path = workbook({"名单": table, "二店": [HEADER, *numbers(1, 3), [], *numbers(1, 4)]}, merge)
+
+    with reader.open_sheet(path) as sheet:
+        found = [number for number, _cells in sheet.rows()]
+
+        assert found == [2, 4, 5, 6, 8, 10]
+        assert sheet.skipped["group"] == 2
+        assert "2 lines that only head a group were left out, the first in row 3." in notices(sheet)
