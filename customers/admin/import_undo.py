@@ -84,7 +84,7 @@ class ImportUndo:
             tiles=undo_words.tiles(imported, counts, is_done=False),
             kept=undo_words.kept_tiles(imported, counts),
             reasons=undo_words.reasons(imported, counts),
-            button=undo_words.sure_button(counts),
+            button=undo_words.sure_button(imported, counts),
         )
 
     def undo_progress(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -110,7 +110,7 @@ class ImportUndo:
             imported,
             "undo_findings",
             str(kind.label),
-            heads=undo_words.report_heads(kind),
+            heads=undo_words.report_heads(imported, kind),
             kind=kind.value,
             lines=lines[:ON_A_PAGE],
             is_done=imported.status in OF_AN_UNDO,
@@ -167,7 +167,7 @@ def _kind(request: HttpRequest) -> UndoFindingKind:
 
 
 def _report(request: HttpRequest, imported: SpreadsheetImport, kind: UndoFindingKind) -> Iterator[list]:
-    yield undo_words.report_heads(kind)
+    yield undo_words.report_heads(imported, kind)
     found = iter(import_undo.findings(imported, kind=kind))
     while some := [finding for finding, _place in zip(found, range(AT_ONCE), strict=False)]:
         for line in undo_words.lines(some, user=request.user):

@@ -6,14 +6,25 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
 
+from customers import clock
 from customers.admin import import_words
 from customers.admin.import_words import Tile
-from customers.choices import Channel, ConsentStatus, Gender, ImportStatus, RowOutcome, UndoFindingKind
-from customers.models import Customer, SpreadsheetImport
+from customers.choices import (
+    Channel,
+    ConsentStatus,
+    Gender,
+    ImportKind,
+    ImportStatus,
+    OrderStatus,
+    RowOutcome,
+    UndoFindingKind,
+)
+from customers.models import Customer, Order, OrderLine, SpreadsheetImport
 from customers.models.contact_point import masked
-from customers.services import ties
+from customers.services import ties, undo_orders
 from customers.services.undo_plan import Finding
 from customers.spreadsheets.fields import FIELD
 
@@ -34,11 +45,12 @@ class Line:
 def button(imported: SpreadsheetImport) -> str:
     """What the one button begins."""
     created, updated = (imported.counts.get(outcome, 0) for outcome in (RowOutcome.CREATED, RowOutcome.UPDATED))
+    are_orders = imported.kind == ImportKind.ORDERS
     parts = []
     if created:
-        parts.append(_removing(created))
+        parts.append(_removing_orders(created) if are_orders else _removing(created))
     if updated:
-        parts.append(_restoring(updated))
+        parts.append(_restoring_orders(updated) if are_orders else _restoring(updated))
     if not parts:
         return gettext("Undo this import")
     return gettext("Undo: %(what)s") % {"what": gettext(", ").join(parts)}
@@ -54,10 +66,27 @@ def _restoring(count: int) -> str:
     return words % {"count": f"{count:,}"}
 
 
-def sure_button(counts: Mapping[str, int]) -> str:
+def _removing_orders(count: int) -> str:
+    words = ngettext("remove %(count)s order", "remove %(count)s orders", count)
+    return words % {"count": f"{count:,}"}
+
+
+def _restoring_orders(count: int) -> str:
+    words = ngettext("restore %(count)s order", "restore %(count)s orders", count)
+    return words % {"count": f"{count:,}"}
+
+
+def _what(imported: SpreadsheetImport, counts: Mapping[str, int]) -> str:
+    """What an undo does, in numbers."""
+    if imported.kind == ImportKind.ORDERS:
+        orders = _removing_orders(counts.get("orders:removed", 0)), _restoring_orders(counts.get("orders:restored", 0))
+        return gettext(", ").join([*orders, _removing(counts.get("removed", 0))])
+    return gettext(", ").join([_removing(counts.get("removed", 0)), _restoring(counts.get("restored", 0))])
+
+
+def sure_button(imported: SpreadsheetImport, counts: Mapping[str, int]) -> str:
     """What the button of the second page does, by the numbers of this moment."""
-    words = [_removing(counts.get("removed", 0)), _restoring(counts.get("restored", 0))]
-    return gettext("Yes, undo it: %(what)s") % {"what": gettext(", ").join(words)}
+    return gettext("Yes, undo it: %(what)s") % {"what": _what(imported, counts)}
 
 
 def outcome(imported: SpreadsheetImport) -> str:
@@ -68,22 +97,24 @@ def outcome(imported: SpreadsheetImport) -> str:
             "done": counts.get("rows", 0),
             "total": imported.rows_done,
         }
-    return gettext("%(removed)d removed, %(restored)d restored, %(stays)d stay") % {
-        key: counts.get(key, 0) for key in ("removed", "restored", "stays")
-    }
+    numbers = {key: counts.get(key, 0) for key in ("removed", "restored", "stays")}
+    if imported.kind == ImportKind.ORDERS:
+        numbers = {key: counts.get(f"orders:{key}", 0) for key in ("removed", "restored")}
+        numbers["stays"] = counts.get(UndoFindingKind.ORDERS, 0)
+    return gettext("%(removed)d removed, %(restored)d restored, %(stays)d stay") % numbers
 
 
 def log(imported: SpreadsheetImport, counts: Mapping[str, int]) -> str:
     """The line of the history: what somebody was told when they undid an import."""
     if not counts:
         return gettext("Undid the import.")
-    return gettext("Undid the import: %(what)s") % {
-        "what": gettext(", ").join([_removing(counts.get("removed", 0)), _restoring(counts.get("restored", 0))])
-    }
+    return gettext("Undid the import: %(what)s") % {"what": _what(imported, counts)}
 
 
 def tiles(imported: SpreadsheetImport, counts: Mapping[str, int], *, is_done: bool) -> list[Tile]:
     """What is taken back."""
+    if imported.kind == ImportKind.ORDERS:
+        return _order_tiles(imported, counts, is_done=is_done)
     removed, restored = counts.get("removed", 0), counts.get("restored", 0)
     values = gettext("%(fields)s fields, %(tags)s tags, %(addresses)s addresses") % {
         name: f"{counts.get(name, 0):,}" for name in ("fields", "tags", "addresses")
@@ -109,6 +140,30 @@ def tiles(imported: SpreadsheetImport, counts: Mapping[str, int], *, is_done: bo
     ]
 
 
+def _order_tiles(imported: SpreadsheetImport, counts: Mapping[str, int], *, is_done: bool) -> list[Tile]:
+    """What is taken back of an order file."""
+    removed, restored = counts.get("orders:removed", 0), counts.get("orders:restored", 0)
+    return [
+        Tile(
+            gettext("Orders removed") if is_done else gettext("Orders to remove"),
+            removed,
+            gettext("new with this file, and unchanged since"),
+            import_words.rows_link(imported, outcome=RowOutcome.CREATED.value) if removed else "",
+        ),
+        Tile(
+            gettext("Orders restored") if is_done else gettext("Orders to restore"),
+            restored,
+            gettext("status, amounts, times and goods are as they were"),
+            import_words.rows_link(imported, outcome=RowOutcome.UPDATED.value) if restored else "",
+        ),
+        Tile(
+            gettext("Customers removed") if is_done else gettext("Customers to remove"),
+            counts.get("removed", 0),
+            gettext("new with this file, and nobody has been in touch with them"),
+        ),
+    ]
+
+
 def kept_tiles(imported: SpreadsheetImport, counts: Mapping[str, int]) -> list[Tile]:
     """What stays as it is, each number with its list."""
     notes = {
@@ -119,6 +174,11 @@ def kept_tiles(imported: SpreadsheetImport, counts: Mapping[str, int]) -> list[T
         ),
         UndoFindingKind.OPT_OUT: (gettext("Opt-outs kept"), gettext("an opt-out is never undone")),
     }
+    if imported.kind == ImportKind.ORDERS:
+        # An order file brings no consent, and no opt-out either.
+        del notes[UndoFindingKind.OPT_OUT]
+        orders = gettext("Orders that stay"), gettext("new with this file, but changed since or in a later file")
+        notes = {UndoFindingKind.ORDERS: orders, **notes}
     return [
         Tile(label, counts.get(kind, 0), note, findings_link(imported, kind) if counts.get(kind) else "")
         for kind, (label, note) in notes.items()
@@ -126,7 +186,7 @@ def kept_tiles(imported: SpreadsheetImport, counts: Mapping[str, int]) -> list[T
 
 
 def reasons(imported: SpreadsheetImport, counts: Mapping[str, int]) -> list[dict]:
-    """Why customers stay, the most frequent first."""
+    """Why customers and orders stay, the most frequent first."""
     found = [
         {
             "sentence": str(tie.sentence),
@@ -135,6 +195,14 @@ def reasons(imported: SpreadsheetImport, counts: Mapping[str, int]) -> list[dict
         }
         for tie in ties.all_ties()
         if counts.get(f"stays:{tie.code}")
+    ] + [
+        {
+            "sentence": gettext("Orders: %(reason)s") % {"reason": why.sentence},
+            "count": counts[f"orders:stay:{why.code}"],
+            "link": findings_link(imported, UndoFindingKind.ORDERS, why=why.code),
+        }
+        for why in undo_orders.REASONS
+        if counts.get(f"orders:stay:{why.code}")
     ]
     return sorted(found, key=lambda line: -line["count"])
 
@@ -151,7 +219,43 @@ def lines(found: Iterable[Finding], *, user: AbstractBaseUser) -> list[Line]:
     people = {finding.customer_id for finding in found}
     names = dict(Customer.objects.filter(pk__in=people).values_list("pk", "name"))
     may_see = user.has_perm("customers.view_full_address")
-    return [_line(finding, names, may_see=may_see) for finding in found]
+    numbers = dict(Order.objects.filter(pk__in={line.order_id for line in found}).values_list("pk", "number"))
+    return [
+        _order_line(finding, numbers) if finding.order_id else _line(finding, names, may_see=may_see)
+        for finding in found
+    ]
+
+
+def _order_line(finding: Finding, numbers: Mapping[int, str]) -> Line:
+    number = numbers.get(finding.order_id)
+    is_about_the_order = finding.kind == UndoFindingKind.ORDERS
+    return Line(
+        number=finding.number,
+        who=number or gettext("Order %(number)s") % {"number": finding.order_id},
+        link=reverse("admin:customers_order_change", args=[finding.order_id]) if number else "",
+        what=_reason_of_order(finding.reason) if is_about_the_order else _field_of_order(finding.field),
+        ours=_value_of_order(finding.field, finding.ours),
+        before=_value_of_order(finding.field, finding.before),
+        present=_value_of_order(finding.field, finding.present),
+    )
+
+
+def _reason_of_order(code: str) -> str:
+    return next((str(why.sentence) for why in undo_orders.REASONS if why.code == code), code)
+
+
+def _field_of_order(name: str) -> str:
+    if name == "line":
+        return str(OrderLine._meta.verbose_name)
+    return str(Order._meta.get_field(name.removesuffix("_id")).verbose_name)
+
+
+def _value_of_order(name: str, value: str) -> str:
+    if name == "status":
+        return str(OrderStatus(value).label) if value in OrderStatus.values else value or "–"
+    if name.endswith("_at") and (moment := parse_datetime(value)):
+        return f"{moment.astimezone(clock.shop_zone()):%Y-%m-%d %H:%M}"
+    return value or "–"
 
 
 def _line(finding: Finding, names: Mapping[int, str], *, may_see: bool) -> Line:
@@ -197,12 +301,17 @@ def _value(name: str, value: str, *, may_see: bool) -> str:
     return value
 
 
-def report_heads(kind: UndoFindingKind) -> list[str]:
+def report_heads(imported: SpreadsheetImport, kind: UndoFindingKind) -> list[str]:
     """The column names of a list of findings."""
+    who = gettext("Customer")
+    if kind == UndoFindingKind.ORDERS:
+        who = gettext("Order")
+    elif imported.kind == ImportKind.ORDERS and kind == UndoFindingKind.CONFLICT:
+        who = gettext("Order or customer")
     if kind == UndoFindingKind.CONFLICT:
         columns = [gettext("Field"), gettext("From the import"), gettext("Before"), gettext("Now, and kept")]
-    elif kind == UndoFindingKind.STAYS:
+    elif kind in (UndoFindingKind.STAYS, UndoFindingKind.ORDERS):
         columns = [gettext("Why")]
     else:
         columns = [gettext("Opted out of")]
-    return [gettext("Row"), gettext("Customer"), *columns]
+    return [gettext("Row"), who, *columns]

@@ -153,6 +153,10 @@ def _import_rows(
 def _import_orders(
     imported: SpreadsheetImport, path: Path, token: UUID, *, clock: Clock, observe: Callable | None
 ) -> None:
+    # What an earlier release began without keeping what it changed cannot be taken back whole.
+    if not imported.rows_done:
+        SpreadsheetImport.objects.filter(pk=imported.pk).leased(token).update(remembers_orders=True)
+
     def record(count: int, counts: Counter[str]) -> None:
         with transaction.atomic():
             _record_progress(imported.pk, token, count, counts, now=clock())

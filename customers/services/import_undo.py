@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 from django.utils.translation import gettext_lazy as _
 
-from customers.choices import ImportStatus, UndoFindingKind
+from customers.choices import ImportKind, ImportStatus, UndoFindingKind
 from customers.crash_points import reach
 from customers.models import SpreadsheetImport, UndoFinding
 from customers.services import gate, import_merge, import_run, removals, undo_plan, undo_steps
@@ -195,4 +195,5 @@ def _range(imported: SpreadsheetImport, *, first: int, last: int) -> Range:
         last=last,
         others=list(neighbors.filter(status__in=standing).values_list("pk", flat=True)),
         undone=[imported.pk, *neighbors.filter(status=ImportStatus.UNDONE).values_list("pk", flat=True)],
+        are_orders=imported.kind == ImportKind.ORDERS,
     )

@@ -16,7 +16,14 @@ from django.utils.translation import gettext_lazy as _
 
 from customers import clock
 from customers.choices import CONSENT_PURPOSES, Channel, ImportKind, ImportStatus
-from customers.models import ImportedChange, ImportedRow, SpreadsheetImport, UndoFinding
+from customers.models import (
+    ImportedBuyer,
+    ImportedChange,
+    ImportedOrder,
+    ImportedRow,
+    SpreadsheetImport,
+    UndoFinding,
+)
 from customers.services import (
     import_columns,
     import_options,
@@ -312,7 +319,8 @@ def _blank(imported: SpreadsheetImport, *, now: datetime) -> int:
         still = SpreadsheetImport.objects.expired(now - import_undo.UNDOABLE_FOR).filter(pk=imported.pk)
         if not still.update(blanked_at=now, preview={}):
             return 0
-        ImportedChange.objects.filter(spreadsheet_import=imported).delete()
+        for kept in (ImportedChange, ImportedOrder, ImportedBuyer):
+            kept.objects.filter(spreadsheet_import=imported).delete()
         UndoFinding.objects.filter(spreadsheet_import=imported).update(ours="", before="", present="")
         rows = ImportedRow.objects.filter(spreadsheet_import=imported)
         blanked = rows.update(name="", phone="", email="", external_id="", problems=[])

@@ -24,6 +24,7 @@ from customers.services import (
     import_merge,
     import_plan,
     import_preview,
+    order_history,
     order_merge,
     order_people,
     order_plan,
@@ -140,7 +141,13 @@ def _merge_chunk(
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [import_merge.ONE_FILE_AT_A_TIME])
     order_plan.take(cursor, after=after, up_to=up_to, as_of=as_of, hold=True)
     order_people.plan(cursor)
-    order_merge.write(cursor, import_id=imported.pk, after=after, up_to=up_to, now=now)
+    order_history.remember_people(cursor, imported.pk)
+    order_people.write(cursor, now=now)
+    order_history.keep_people(cursor, imported.pk, now=now)
+    order_merge.compare(cursor, now=now)
+    moment = order_merge.moment(cursor)
+    order_history.keep_orders(cursor, imported.pk, now=moment)
+    order_merge.write(cursor, import_id=imported.pk, after=after, up_to=up_to, now=moment)
     found = order_merge.counts(cursor, after=after, up_to=up_to)
     record(sum(found[outcome] for outcome in RowOutcome), found)
 

@@ -238,16 +238,15 @@ def compare(cursor: CursorWrapper, *, now: datetime) -> None:
     cursor.execute(OUTCOMES)
 
 
-def write(cursor: CursorWrapper, *, import_id: int, after: int, up_to: int, now: datetime) -> None:
-    """
-    Write planned orders; the caller's transaction makes it all or nothing.
-
-    Raises nothing of its own. The moment of the history is taken while the orders are held.
-    """
-    order_people.write(cursor, now=now)
-    compare(cursor, now=now)
+def moment(cursor: CursorWrapper) -> datetime:
+    """The moment that the history of this chunk tells; taken while the orders are held."""
     cursor.execute("SELECT hongyan_now()")
-    values = {"import": import_id, "now": cursor.fetchone()[0], "after": after, "up_to": up_to}
+    return cursor.fetchone()[0]
+
+
+def write(cursor: CursorWrapper, *, import_id: int, after: int, up_to: int, now: datetime) -> None:
+    """Write planned orders that are compared already; the caller's transaction makes it all or nothing."""
+    values = {"import": import_id, "now": now, "after": after, "up_to": up_to}
     for statement in (CREATE, FIRST_CHANGE, HISTORY, UPDATE, STILL_SO, WRITE_LINES, KEEP_ROWS):
         cursor.execute(statement, values)
 

@@ -17,6 +17,7 @@ from customers.models import (
     CustomerAccount,
     CustomerTag,
     ImportedChange,
+    ImportedOrder,
     ImportedRow,
     Order,
     UndoFinding,
@@ -83,6 +84,7 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
         cursor.execute(CLOSE, [SuppressionScope.MARKETING, SuppressionReason.ERASED, now, by.pk, customer_id])
     _blank_imported_rows(customer_id)
     ImportedChange.objects.filter(customer=customer_id).delete()
+    ImportedOrder.objects.filter(order__in=Order.objects.filter(customer=customer_id)).delete()
     UndoFinding.objects.filter(customer=customer_id).update(ours="", before="", present="")
     _blank_orders(customer_id)
     ContactPoint.objects.filter(customer=customer_id).delete()

@@ -29,12 +29,27 @@ class Use:
 
 
 _TIES = [
+    Tie("merged", _("Was joined with another customer, and stays so"), "customer.merged_into_id IS NOT NULL"),
     Tie("erased", _("Was erased at their own request"), "customer.erased_at IS NOT NULL"),
-    Tie("ordered", _("Has ordered"), "EXISTS (SELECT FROM customers_order tie WHERE tie.customer_id = customer.id)"),
+    Tie(
+        "ordered",
+        _("Has ordered"),
+        """EXISTS (
+            SELECT FROM customers_order tie WHERE tie.customer_id = customer.id
+            AND NOT EXISTS (SELECT FROM undone_order gone WHERE gone.order_id = tie.id AND gone.why = '')
+            AND NOT EXISTS (
+                SELECT FROM undone_order_value back
+                WHERE back.order_id = tie.id AND back.field = 'customer_id' AND back.verdict = 'restore'
+            )
+        )""",
+    ),
     Tie(
         "account",
         _("Has an account at a platform"),
-        "EXISTS (SELECT FROM customers_customeraccount tie WHERE tie.customer_id = customer.id)",
+        """EXISTS (
+            SELECT FROM customers_customeraccount tie WHERE tie.customer_id = customer.id
+            AND NOT EXISTS (SELECT FROM undone_account gone WHERE gone.account_id = tie.id AND gone.why = '')
+        )""",
     ),
     Tie(
         "answered",
@@ -52,7 +67,17 @@ _TIES = [
             WHERE tie.spreadsheet_import_id = ANY(%(others)s) AND tie.customer_id = customer.id
         )""",
     ),
-    Tie("edited", _("Was changed by hand"), "customer.updated_at <> customer.created_at"),
+    # One of the file's own later rows may have brought a number: that goes first.
+    Tie(
+        "edited",
+        _("Was changed by hand"),
+        """customer.updated_at <> customer.created_at AND NOT EXISTS (
+            SELECT FROM undone_value own
+            WHERE own.customer_id = customer.id AND own.field = 'updated_at' AND own.verdict = 'restore'
+        )""",
+    ),
+    # Told of customers whose account an order file gave to somebody else; nobody is looked up for it.
+    Tie("moved", _("Had an account at a platform that belongs to another customer by now"), "false"),
 ]
 _USES = [
     Use("customers_tag", "EXISTS (SELECT FROM customers_customertag used WHERE used.tag_id = word.id)"),

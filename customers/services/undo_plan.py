@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
-from customers.services import ties
+from customers.services import ties, undo_orders
 from customers.services.import_history import FIELDS
 
 TABLES = """
@@ -134,18 +134,21 @@ _TEXT = """CASE
 
 # What is left as it is, for the lists of the preview and for those of the result.
 FINDINGS = f"""
-SELECT number, customer_id, 'stays' AS kind, '' AS field, why AS reason, '' AS ours, '' AS before, '' AS present
+SELECT number, customer_id, 'stays' AS kind, '' AS field, why AS reason, '' AS ours, '' AS before, '' AS present,
+       NULL::bigint AS order_id
 FROM undone_customer WHERE why <> ''
 UNION ALL
 SELECT number, customer_id, 'conflict', field, '',
-       {_TEXT.format(value="ours")}, {_TEXT.format(value="before")}, {_TEXT.format(value="present")}
+       {_TEXT.format(value="ours")}, {_TEXT.format(value="before")}, {_TEXT.format(value="present")}, NULL
 FROM undone_value WHERE verdict = 'conflict'
 UNION ALL
-SELECT number, customer_id, 'conflict', 'consent:' || channel, '', 'granted', '', 'granted'
+SELECT number, customer_id, 'conflict', 'consent:' || channel, '', 'granted', '', 'granted', NULL
 FROM undone_consent WHERE verdict = 'conflict' GROUP BY number, customer_id, channel
 UNION ALL
-SELECT number, customer_id, 'opt_out', 'consent:' || channel, '', '', '', 'withdrawn'
+SELECT number, customer_id, 'opt_out', 'consent:' || channel, '', '', '', 'withdrawn', NULL
 FROM undone_consent WHERE verdict = 'opt_out' GROUP BY number, customer_id, channel
+UNION ALL
+{undo_orders.FINDINGS}
 """
 
 COUNTS = """
@@ -166,6 +169,8 @@ UNION ALL
 SELECT found.kind, count(*) FROM ({findings}) found WHERE found.kind <> 'stays' GROUP BY 1
 UNION ALL
 SELECT 'stays', count(*) FROM undone_customer WHERE why <> ''
+UNION ALL
+{orders}
 """
 
 
@@ -177,19 +182,21 @@ class Range(NamedTuple):
     last: int
     others: list[int]
     undone: list[int]
+    are_orders: bool
 
 
 class Finding(NamedTuple):
     """One thing that stays as it is; see `UndoFinding`."""
 
     number: int
-    customer_id: int
+    customer_id: int | None
     kind: str
     field: str
     reason: str
     ours: str
     before: str
     present: str
+    order_id: int | None
 
 
 def judge(cursor: CursorWrapper, rows: Range) -> None:
@@ -202,9 +209,14 @@ def judge(cursor: CursorWrapper, rows: Range) -> None:
         "undone": rows.undone,
     }
     cursor.execute(TABLES)
-    cursor.execute(CREATED.format(why=ties.why()), values)
+    cursor.execute(undo_orders.TABLES)
     cursor.execute(VALUES, values)
-    cursor.execute(CONSENTS, values)
+    if rows.are_orders:
+        undo_orders.judge(cursor, values)
+        undo_orders.judge_customers(cursor, values, why=ties.why())
+    else:
+        cursor.execute(CREATED.format(why=ties.why()), values)
+        cursor.execute(CONSENTS, values)
     cursor.execute("ANALYZE undone_customer, undone_value, undone_consent")
     cursor.execute(TAKEN)
     while cursor.rowcount:
@@ -213,7 +225,7 @@ def judge(cursor: CursorWrapper, rows: Range) -> None:
 
 def counts(cursor: CursorWrapper) -> dict[str, int]:
     """The numbers of what was judged, by what becomes of it."""
-    cursor.execute(COUNTS.replace("%%", "%").format(findings=FINDINGS))
+    cursor.execute(COUNTS.replace("%%", "%").format(findings=FINDINGS, orders=undo_orders.COUNTS))
     return {name: count for name, count in cursor.fetchall() if count}
 
 

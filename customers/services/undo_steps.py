@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db.backends.utils import CursorWrapper
 
 from customers.choices import ConsentSource, SuppressionReason, SuppressionScope
-from customers.services import ties
+from customers.services import ties, undo_orders
 from customers.services.undo_plan import FINDINGS, Range
 
 # In the order in which customers' pages and erasures lock: the row first, the gate of consent later.
@@ -23,7 +23,7 @@ SELECT count(*) FROM (
 
 KEEP_FINDINGS = f"""
 INSERT INTO customers_undofinding (
-    spreadsheet_import_id, number, customer_id, kind, field, reason, ours, before, present
+    spreadsheet_import_id, number, customer_id, kind, field, reason, ours, before, present, order_id
 )
 SELECT %(import)s, found.* FROM ({FINDINGS.replace("%", "%%")}) found ORDER BY found.number, found.field
 """
@@ -165,7 +165,10 @@ REMOVE_WORDS = (
 
 def hold(cursor: CursorWrapper, rows: Range) -> None:
     """Keep the customers behind these rows for this transaction; waits for pages that are being saved."""
-    cursor.execute(HOLD_CUSTOMERS, {"import": rows.import_id, "first": rows.first, "last": rows.last})
+    values = {"import": rows.import_id, "first": rows.first, "last": rows.last}
+    cursor.execute(HOLD_CUSTOMERS, values)
+    if rows.are_orders:
+        undo_orders.hold(cursor, values)
 
 
 def take_back(cursor: CursorWrapper, rows: Range, *, file_name: str, by_id: int | None, now: datetime) -> None:
@@ -185,10 +188,14 @@ def take_back(cursor: CursorWrapper, rows: Range, *, file_name: str, by_id: int 
         cursor.execute(statement, values)
     for statement in (ADDRESSES_OF_THE_FILE, NO_LONGER_MAIN, MAIN_AGAIN, TAGS_OF_THE_FILE, TAGS_AGAIN):
         cursor.execute(statement)
+    if rows.are_orders:
+        undo_orders.take_back(cursor, import_id=rows.import_id, by_id=by_id)
     for statement in REMOVE:
         cursor.execute(statement, values)
     for statement in (FREE_NUMBERS, FIELDS_AGAIN, FORGET_CHANGES):
         cursor.execute(statement, values)
+    if rows.are_orders:
+        undo_orders.forget(cursor, values)
 
 
 def remove_words(cursor: CursorWrapper, undone: list[int]) -> dict[str, int]:
