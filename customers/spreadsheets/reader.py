@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Protocol
 
 from customers.msgid import _
-from customers.spreadsheets import cells, footers, header, layouts, marker, sniff, workbook
+from customers.spreadsheets import cells, footers, header, layouts, limits, marker, sniff, workbook
 from customers.spreadsheets.faults import Unreadable, refusal
 from customers.spreadsheets.header_words import normal
 from customers.spreadsheets.marks import Place
@@ -77,6 +77,8 @@ class Sheet:
         if not any(any(record) for number, record in self._head):
             raise refusal("empty")
         found = header.find(self._head)
+        if len(found.names) > limits.MOST_COLUMNS:
+            raise refusal("far_cell", cell=f"{limits.column_letters(len(found.names))}{found.row}")
         self.header_row = found.row
         self._width = len(found.names)
         source.expect(found.names, found.row)

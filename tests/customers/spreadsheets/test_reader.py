@@ -273,6 +273,7 @@ def test_formulas_without_stored_results_are_told_and_not_taken_for_empty(workbo
         ('姓名,手机号\n王,13800138000\n"李,13900139000\n周,13700137000\n', "open_quote"),
         ('姓名,手机号,城\n王,13800138000,A\n"李,1,B\n周,2,B\n吴,3,"B\n', "swallowed_rows"),
         ('姓名,手机号\n王,"' + "a\n" * 70_000 + '"\n', "open_quote"),
+        ("姓名,手机号" + ",x" * 999 + "\n王,13800138000\n", "far_cell"),
         ("姓名,手机号\n王," + "a" * 140_000 + "\n", "long_line"),
         ("姓名,手机号\n" + "a" * 6_000_000, "long_line"),
     ],
