@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 from import_export import resources
 from import_export.fields import Field
 
 from customers import clock
-from customers.choices import CONSENT_PURPOSES, BirthCalendar, Channel, ConsentStatus, Gender
-from customers.models import Consent, ContactPoint, Customer, CustomerTag
+from customers.choices import CONSENT_PURPOSES, BirthCalendar, Channel, ConsentStatus, Gender, SuppressionReason
+from customers.models import Consent, ContactPoint, Customer, CustomerTag, Suppression
 from customers.models.contact_point import masked
 
 EXPORTED_CHANNELS = [Channel.SMS, Channel.EMAIL]
@@ -119,7 +120,24 @@ def _answers(keys: Sequence[int]) -> dict[int, dict[str, str]]:
     standing = Consent.objects.filter(customer__in=keys, channel__in=EXPORTED_CHANNELS)
     for customer, channel, purpose, status in standing.values_list("customer_id", "channel", "purpose", "status"):
         answers[customer][f"{channel}_{purpose}"] = words[status]
+    for customer, channel in _closed(keys):
+        for column in (f"{channel}_{purpose}" for purpose in CONSENT_PURPOSES):
+            if answers[customer][column] == words[ConsentStatus.GRANTED]:
+                answers[customer][column] = words[ConsentStatus.WITHDRAWN]
     return answers
+
+
+def _closed(keys: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """
+    Whose main address is closed on which channel, though they once agreed.
+
+    The list of closed addresses is not in the file: in another shop their old consent would open them again. A dead
+    number is nobody's wish, and that shop finds it dead as well.
+    """
+    shut = Suppression.objects.filter(channel=OuterRef("channel"), address=OuterRef("address"))
+    points = ContactPoint.objects.filter(customer__in=keys, is_primary=True, channel__in=EXPORTED_CHANNELS)
+    closed = points.filter(Exists(shut.exclude(reason=SuppressionReason.DEAD)))
+    yield from closed.values_list("customer_id", "channel")
 
 
 def _birthday(customer: dict) -> date | str:
