@@ -15,7 +15,9 @@ from typing import BinaryIO, Protocol
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import translation
 from django.utils.functional import Promise
@@ -118,6 +120,7 @@ class Registry:
 KINDS = Registry()
 
 
+@transaction.atomic
 def ask(
     kind: Kind,
     *,
@@ -132,6 +135,8 @@ def ask(
 
     Whole addresses or masked ones: that is decided here. Raises CannotExport when too many wait.
     """
+    # Two clicks at once would not see each other.
+    get_user_model().objects.select_for_update(no_key=True).get(pk=by.pk)
     under_way = Export.objects.under_way().filter(created_by=by)
     same = under_way.filter(kind=kind.key, question=question, format=file_format).first()
     if same:

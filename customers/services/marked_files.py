@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 from django.utils.translation import gettext, gettext_noop, override
 from django.utils.translation import gettext_lazy as _
 
@@ -64,6 +65,7 @@ def has_something(imported: SpreadsheetImport) -> bool:
     return imported.rows.filter(marking.WANTS_WORDS).exists()
 
 
+@transaction.atomic
 def ask(
     imported: SpreadsheetImport,
     *,
@@ -80,6 +82,8 @@ def ask(
     """
     if not is_offered(imported) or not imports.path_of(imported).is_file():
         raise CannotMarkFile(_("The file was deleted; upload it again to get it marked."))
+    # Two clicks at once would not see each other.
+    SpreadsheetImport.objects.select_for_update(no_key=True).get(pk=imported.pk)
     wanted = {"basis": _basis(imported), "only_marked": only_marked, "as_workbook": as_workbook, "language": language}
     under_way_or_done = [ExportStatus.QUEUED, ExportStatus.RUNNING, ExportStatus.DONE]
     kept = imported.marked_files.filter(**wanted, status__in=under_way_or_done).first()

@@ -21,6 +21,7 @@ from customers.models import Customer, Export
 from customers.services import exports
 from tests import cast
 from tests.customers import shop
+from tests.customers.locks import at_once
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).resolve().parents[2]
@@ -228,6 +229,16 @@ def test_the_same_click_twice_writes_one_file(browser):
     assert asked_for(browser) == asked_for(browser)
     assert asked_for(browser, "xlsx").format == "xlsx"
     assert Export.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_double_click_writes_one_file(owner):
+    wanted = {"question": "", "described": "", "file_format": "csv", "by": owner, "now": clock.now()}
+
+    first, second = at_once(*[lambda: exports.ask(exports.KINDS["customers"], **wanted)] * 2)
+
+    assert first == second
+    assert Export.objects.count() == 1
 
 
 def test_nobody_fills_the_disk_by_clicking(browser):

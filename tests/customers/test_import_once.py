@@ -1,12 +1,11 @@
 """One import, one owner: the same file again, twice confirmed, a form of somebody else, and a column of ids."""
 
-import threading
 from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.urls import reverse
 
 from customers import clock, jobs
@@ -15,7 +14,7 @@ from customers.models import ConsentChange, Customer, SpreadsheetImport
 from customers.services import imports
 from tests import cast, staff
 from tests.customers.files import imported, table, undone, uploaded
-from tests.gateway import wait_until
+from tests.customers.locks import at_once
 
 ADD = "/admin/customers/spreadsheetimport/add/"
 LI_NA = {"姓名": "李娜", "手机号": "13800000001"}
@@ -38,13 +37,6 @@ def sent(browser, content: bytes) -> SpreadsheetImport:
     """A file that this person uploaded."""
     browser.post(ADD, {"file": SimpleUploadedFile("客户.csv", content)})
     return SpreadsheetImport.objects.latest("pk")
-
-
-def somebody_waits_for_a_lock() -> bool:
-    """Whether a statement is held up by another."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return cursor.fetchone()[0]
 
 
 def confirm(browser, file: SpreadsheetImport, *, form_of: SpreadsheetImport | None = None, **changes):
@@ -155,20 +147,11 @@ def test_the_history_of_what_staff_did_is_changed_and_deleted_by_nobody(db, empt
 
 def test_a_file_that_is_confirmed_in_its_last_minute_is_not_deleted(transactional_db, uploads):
     file = uploaded(table(LI_NA))
-    cleared: list[dict] = []
+    later = clock.now() + timedelta(hours=2)
 
-    def purge():
-        cleared.append(imports.purge(clock.now() + timedelta(hours=2)))
-        connection.close()
+    _started, cleared = at_once(lambda: imports.start(file), lambda: imports.purge(later))
 
-    with transaction.atomic():
-        imports.start(file)
-        cleaner = threading.Thread(target=purge)
-        cleaner.start()
-        wait_until(somebody_waits_for_a_lock)
-    cleaner.join(30)
-
-    assert cleared == [{"files": 0, "rows": 0}]
+    assert cleared == {"files": 0, "rows": 0}
     assert jobs.run_imports() == {"imported": 1}
     assert Customer.objects.get().name == "李娜"
 

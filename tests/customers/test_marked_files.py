@@ -18,6 +18,7 @@ from customers.services import imports, marked_files
 from tests import cast, staff
 from tests.customers import marked_workbooks
 from tests.customers.files import SAMPLES, imported, table, uploaded
+from tests.customers.locks import at_once
 
 HEADING = "处理办法 / What to do"
 LIST = (
@@ -313,6 +314,15 @@ def test_the_same_file_is_not_written_twice():
     again, _document = marked(file)
 
     assert again.pk == first.pk and again.attempts == 1
+
+
+def test_a_double_click_marks_one_file(transactional_db):
+    file = imported(table(*LIST))
+    wanted = {"only_marked": False, "as_workbook": False, "language": "en", "by": None, "now": clock.now()}
+
+    first, second = at_once(*[lambda: marked_files.ask(file, **wanted)] * 2)
+
+    assert first == second
 
 
 @pytest.mark.django_db
