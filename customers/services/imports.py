@@ -82,6 +82,9 @@ def upload(
                     )
                 digest.update(chunk)
                 handle.write(chunk)
+            # A power cut after the page has answered must not leave a shorter list.
+            handle.flush()
+            os.fsync(handle.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from django.conf import settings
@@ -181,7 +183,7 @@ def _write(asked: MarkedFile, path: Path, leased, clock: Clock) -> dict[str, obj
             raise LeaseLost
 
     columns, source = import_run.columns(imported), imports.path_of(imported)
-    with reader.open_sheet(source, imported.file_name) as sheet, path.open("x+b") as target:
+    with reader.open_sheet(source, imported.file_name) as sheet, _private(path) as target:
         position = sheet.position if sheet.goes_on else None
         remarks = marking.Remarks(columns, kind=imported.kind, only_to_mend=asked.only_marked, position=position)
 
@@ -204,6 +206,9 @@ def _write(asked: MarkedFile, path: Path, leased, clock: Clock) -> dict[str, obj
             as_workbook=asked.as_workbook,
             told=told,
         )
+        # On the disk and not only on its way there, before anybody is told that it is whole.
+        target.flush()
+        os.fsync(target.fileno())
     extension = Path(imported.file_name).suffix.lower().removeprefix(".")
     is_text = written.extension in KEPT_EXTENSIONS
     return {
@@ -230,6 +235,11 @@ def _complaint(trouble: Exception) -> tuple[str, dict]:
 def _stored(kept: MarkedFile) -> Path:
     """The name was made here, and a name with a path in it never leaves the directory."""
     return _folder() / Path(kept.stored_name or "missing").name
+
+
+def _private(path: Path) -> BinaryIO:
+    """A new file that nobody else on the server reads."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
 
 
 def _folder() -> Path:

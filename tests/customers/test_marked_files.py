@@ -316,6 +316,15 @@ def test_the_same_file_is_not_written_twice():
     assert again.pk == first.pk and again.attempts == 1
 
 
+@pytest.mark.django_db
+def test_nobody_else_on_the_server_reads_the_files(settings):
+    _asked, _document = marked(imported(table(*LIST)))
+
+    lying = [path for path in settings.UPLOADS.rglob("*") if path.is_file()]
+
+    assert [path.stat().st_mode & 0o777 for path in lying] == [0o600, 0o600]
+
+
 def test_a_double_click_marks_one_file(transactional_db):
     file = imported(table(*LIST))
     wanted = {"only_marked": False, "as_workbook": False, "language": "en", "by": None, "now": clock.now()}
