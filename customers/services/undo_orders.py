@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.services.order_history import LINE, STATE, VALUES
 from customers.services.order_merge import FACTS, FILLED, LINE_FACTS, OF_STATUS
 
+# With indexes: each buyer of a file is asked for the orders that stay, and each order whether it does.
 TABLES = """
 CREATE TEMPORARY TABLE IF NOT EXISTS undone_order (
     number integer, order_id bigint, customer_id bigint, why text
@@ -20,6 +21,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS undone_order_value (
 CREATE TEMPORARY TABLE IF NOT EXISTS undone_account (
     number integer, customer_id bigint, account_id bigint, why text
 ) ON COMMIT DELETE ROWS;
+CREATE INDEX IF NOT EXISTS undone_order_by_order ON undone_order (order_id);
+CREATE INDEX IF NOT EXISTS undone_order_value_by_order ON undone_order_value (order_id);
+CREATE INDEX IF NOT EXISTS undone_account_by_account ON undone_account (account_id);
 TRUNCATE undone_order, undone_order_value, undone_account;
 """
 

@@ -210,12 +210,13 @@ def judge(cursor: CursorWrapper, rows: Range) -> None:
     }
     cursor.execute(TABLES)
     cursor.execute(undo_orders.TABLES)
-    cursor.execute(VALUES, values)
     if rows.are_orders:
+        cursor.execute(VALUES, values)
         undo_orders.judge(cursor, values)
         undo_orders.judge_customers(cursor, values, why=ties.why())
     else:
         cursor.execute(CREATED.format(why=ties.why()), values)
+        cursor.execute(VALUES, values)
         cursor.execute(CONSENTS, values)
     cursor.execute("ANALYZE undone_customer, undone_value, undone_consent")
     cursor.execute(TAKEN)

@@ -23,7 +23,7 @@ from customers.services import consent, import_undo, order_import, privacy
 from tests import cast, staff
 from tests.customers.files import imported as imported_customers
 from tests.customers.files import table, undone
-from tests.customers.order_files import DONE, PAID, SHIPPED, UNPAID, douyin, import_orders, taobao
+from tests.customers.order_files import DONE, PAID, SHIPPED, UNPAID, douyin, import_bytes, import_orders, taobao
 from tests.customers.test_undo_stays import written_to
 
 
@@ -309,3 +309,43 @@ def test_an_import_of_orders_is_undone_from_its_page(db, empty_queue):
     report = reverse("admin:customers_spreadsheetimport_undo_report", args=[file.pk])
     assert browser.post(f"{report}?kind=conflict").status_code == 200
     assert Order.objects.get(number="1001").total == 98
+
+
+def test_a_buyer_whose_number_came_further_down_the_same_file_goes_too(db, monkeypatch):
+    """The row with the number is in a later chunk than the one that made the buyer known by e-mail."""
+    monkeypatch.setattr(order_import, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(import_undo, "CHUNK_ROWS", 1)
+    head = ("订单号", "订单状态", "邮箱", "手机号", "下单时间")
+    rows = [("1", "", "13800000007"), ("2", "na@example.com", ""), ("3", "na@example.com", "13800000008")]
+    file = import_bytes(
+        table(
+            *(
+                {
+                    "订单号": number,
+                    "订单状态": "已发货",
+                    "邮箱": email,
+                    "手机号": phone,
+                    "下单时间": "2026-06-01 10:00:00",
+                }
+                for number, email, phone in rows
+            ),
+            head=head,
+        )
+    )
+    assert (Order.objects.count(), Customer.objects.count(), ContactPoint.objects.count()) == (3, 2, 3)
+
+    undone(file)
+
+    assert not any(shop().values())
+    assert not UndoFinding.objects.exists()
+
+
+def test_the_earlier_of_two_files_first_leaves_what_the_later_one_changed(db):
+    first = first_file()
+    second = import_orders([taobao("1001", PAID, 联系手机="13800000001", 宝贝标题="杯子", 总金额="90.00")])
+
+    undone(first)
+    undone(second)
+
+    order = Order.objects.get()
+    assert (order.number, order.status, order.total) == ("1001", "unpaid", 98)
