@@ -9,7 +9,7 @@ from campaigns import jobs as campaign_jobs
 from customers import clock
 from customers import jobs as customer_jobs
 from customers.choices import ImportStatus, Purpose
-from customers.models import ContactPoint, Customer, SpreadsheetImport, UndoFinding
+from customers.models import ContactPoint, Customer, Order, SpreadsheetImport, UndoFinding
 from customers.services import import_undo, imports
 from notifications import jobs
 from notifications.choices import CallbackKind
@@ -211,3 +211,33 @@ def test_a_death_in_the_middle_of_an_undo_leaves_the_same_as_an_undo_at_one_go(n
     assert Customer.objects.count() == ContactPoint.objects.count() == ROWS // 2 + before
     assert Customer.objects.filter(city="宁波").count() == ROWS // 2
     assert UndoFinding.objects.count() == before
+
+
+def test_a_death_in_the_middle_of_an_undo_of_orders_leaves_the_same_as_an_undo_at_one_go(noon, environment):
+    """Two thirds of the orders were known before; every buyer has orders above and below the place of the death."""
+    before = []
+    imports_done = []
+    for status, orders in (("已付款", range(0, ROWS * 2 // 3)), ("已发货", range(ROWS))):
+        lines = [f"{place + 1},{status},{13900000000 + place % 1000},2026-06-01 10:00:00\n" for place in orders]
+        text = "".join(["订单号,订单状态,手机号,下单时间\n", *lines]).encode()
+        imported = imports.upload([text], file_name="订单.csv", by=None, now=clock.now())
+        imports.read(imported, now=clock.now())
+        imports.start(imported)
+        imports.run(imported.pk, now=clock.now)
+        imports_done.append(imported)
+        before = before or list(Order.objects.order_by("pk").values())
+    import_undo.start(imports_done[1], by=None, now=clock.now())
+    job = {"on": "default", "point": "after_undo_chunk", "import_id": imports_done[1].pk}
+    work.work_until_it_dies(environment, "customers.jobs.undo_import", **job)
+    assert Order.objects.filter(status="shipped").exists()
+
+    move_clock(minutes=3)
+    customer_jobs.undo_imports()
+
+    undone = SpreadsheetImport.objects.get(pk=imports_done[1].pk)
+    assert undone.status == ImportStatus.UNDONE
+    assert list(Order.objects.order_by("pk").values()) == before
+    assert undone.undo_counts == {
+        "rows": ROWS, "orders:removed": ROWS // 3, "orders:restored": ROWS * 2 // 3,
+    }  # fmt: skip
+    assert Customer.objects.count() == ContactPoint.objects.count() == 1000
