@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -118,9 +118,10 @@ WHERE planned.outcome = 'created'
 """
 
 # Sent together, as in `import_plan`.
+NEW_WORDS = f"{NEW_TIERS};{NEW_TAGS}"
 MERGE = ";".join(
     (
-        *(NEW_TIERS, NEW_TAGS, CREATE_CUSTOMERS, UPDATE_CUSTOMERS),
+        *(CREATE_CUSTOMERS, UPDATE_CUSTOMERS),
         *(SECOND_PLACE, ADD_POINTS, LOSE_TAGS, ADD_TAGS, TAG_THE_NEW),
     )
 )
@@ -197,17 +198,6 @@ LEFT JOIN contradiction ON contradiction.number = planned.number
 ORDER BY planned.number
 """
 
-TAKE = """
-INSERT INTO taken_customer (customer_id, number)
-SELECT customer_id, number FROM planned_row WHERE outcome IN ('created', 'matched')
-"""
-
-TAKEN_BEFORE = """
-INSERT INTO taken_customer (customer_id, number)
-SELECT customer_id, number FROM customers_importedrow
-WHERE spreadsheet_import_id = %s AND outcome IN ('created', 'updated', 'unchanged')
-"""
-
 COUNT = f"""
 SELECT {OUTCOME},
        CASE WHEN planned.outcome IN ('created', 'matched', 'rejected') THEN planned.reason ELSE '' END,
@@ -231,17 +221,24 @@ class File(NamedTuple):
     headers: Mapping[str, str]
 
 
-def write(cursor: CursorWrapper, file: File, *, now: datetime) -> None:
-    """Write a planned chunk; the caller's transaction makes it all or nothing."""
+def write(cursor: CursorWrapper, file: File, *, now: datetime, passed: Callable[[], None] | None = None) -> None:
+    """
+    Write a planned chunk; the caller's transaction makes it all or nothing.
+
+    `passed` is called once this transaction waits for no other chunk of the file any more.
+    """
     values = {"now": now, "import": file.import_id}
     file_consent.close_or_pass_gate(cursor)
+    cursor.execute(NEW_WORDS, values)
+    if passed:
+        passed()
     # Before the merge: afterwards each new address would be found, and lead to a customer who has answered nothing.
     file_consent.wish(cursor, file.evidence)
     import_history.remember(cursor)
     cursor.execute(MERGE, values)
     import_history.capture(cursor, file.import_id, now=now)
     file_consent.take(cursor, file.evidence, now=now)
-    cursor.execute(f"{CONTRADICTIONS};{KEEP_ROWS};{TAKE}", values | {"headers": json.dumps(file.headers)})
+    cursor.execute(f"{CONTRADICTIONS};{KEEP_ROWS}", values | {"headers": json.dumps(file.headers)})
 
 
 def counts(cursor: CursorWrapper) -> Counter[str]:

@@ -1,24 +1,14 @@
 """Stages rows of a file in temporary tables and plans, in a handful of statements, what each of them will change."""
 
-import json
 from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
-from customers.spreadsheets.cells import UNKNOWN
+from customers.services import import_lines
 from customers.spreadsheets.options import Options
 from customers.spreadsheets.rows import SKIP, Row
-
-# What the columns of a customer hold; longer text is left out of the customer and told as a problem of the row.
-LONGEST_NAME = 60
-LONGEST_TIER = 30
-FULL_DATE = len("1990-05-31")
-# Where a line has the answers for whole channels, and a row those for one purpose.
-SMS_WISH, EMAIL_WISH = 14, 15
-_FIRST_FOR_ONE_PURPOSE = Row._fields.index("sms_marketing")
-_NONE_FOR_ONE_PURPOSE = (UNKNOWN,) * 4
 
 # Temporary, because they need no log; emptied at each commit, because they hold people's data.
 STAGED_COLUMNS = """
@@ -45,7 +35,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS consent_wish (
     number integer, customer_id bigint, channel text, purpose text, wish text, effect text, is_new boolean,
     is_for_one_purpose boolean
 ) ON COMMIT DELETE ROWS;
--- Customers that an earlier chunk of the same file has taken.
+-- Customers that earlier chunks of the same file have taken.
 CREATE TEMPORARY TABLE IF NOT EXISTS taken_customer (customer_id bigint PRIMARY KEY, number integer);
 TRUNCATE taken_customer;
 """
@@ -55,8 +45,6 @@ TRUNCATE staged_row, planned_row, changed_customer, missing_point, missing_tag, 
     consent_wish
 """
 
-# No cell keeps a control character, so that no text can be taken for the mark of NULL.
-NULL = "\x02"
 STAGE = "COPY staged_row FROM STDIN WITH (NULL E'\\x02')"
 
 # A row is known by its phone; without one by its e-mail address; without that by the shop's own number. Staff may
@@ -228,12 +216,40 @@ COMPARE = (LOOK_AT_PLANNED, CHANGED, MISSING_POINTS, MISSING_TAGS)
 KEYS = ("phone", "email", "external_id")
 
 
+# Whom earlier chunks have taken, whichever connection wrote them.
+CATCH_UP = """
+WITH fresh AS (
+    SELECT customer_id, number FROM customers_importedrow
+    WHERE spreadsheet_import_id = %(import)s AND number > %(after)s
+      AND outcome IN ('created', 'updated', 'unchanged')
+), taken AS (
+    INSERT INTO taken_customer (customer_id, number) SELECT customer_id, number FROM fresh
+)
+SELECT coalesce(max(number), %(after)s) FROM fresh
+"""
+
+# Only rows of new people, and later rows of the same chunk that repeat them: what else is written meanwhile under
+# other keys is not asked for.
+MEETS_SOMEBODY = """
+SELECT EXISTS (
+    SELECT FROM planned_row planned
+    WHERE planned.outcome = 'matched' OR planned.other_id IS NOT NULL
+       OR planned.outcome = 'created' AND planned.external_id <> '' AND NOT planned.keeps_external_id
+) OR EXISTS (
+    SELECT customer_id FROM planned_row WHERE outcome = 'duplicate'
+    EXCEPT SELECT customer_id FROM planned_row WHERE outcome = 'created'
+)
+"""
+FORGET_PLAN = "TRUNCATE planned_row, changed_customer, missing_point, missing_tag, surplus_tag"
+
+
 class Batch(NamedTuple):
-    """Rows ready for COPY, how many they are, how many were read to get them, and whether a key stands in two."""
+    """Rows ready for COPY, how many they are, how many were read to get them, their keys, and whether one repeats."""
 
     text: str
     count: int
     read: int
+    keys: frozenset[str]
     repeats: bool
 
 
@@ -248,10 +264,11 @@ def batch(rows: Iterable[Row]) -> Batch:
     for row in rows:
         read += 1
         if row.outcome != SKIP:
-            lines.append(_line(row))
+            lines.append(import_lines.line(row))
             # None of the three can be taken for another: eleven digits, an "@", and a mark in front.
             keys += [key for key in (row.phone, row.email, row.external_id and f"#{row.external_id}") if key]
-    return Batch("".join(lines), len(lines), read, repeats=len(set(keys)) < len(keys))
+    known = frozenset(keys)
+    return Batch("".join(lines), len(lines), read, known, repeats=len(known) < len(keys))
 
 
 def empty(cursor: CursorWrapper) -> None:
@@ -263,6 +280,23 @@ def stage(cursor: CursorWrapper, staged: Batch) -> None:
     """Send a batch to PostgreSQL, beside those already staged."""
     with cursor.copy(STAGE) as copy:
         copy.write(staged.text)
+
+
+def catch_up(cursor: CursorWrapper, import_id: int, *, after: int) -> int:
+    """Learn whom committed chunks behind row `after` have taken; answers the last of their rows."""
+    cursor.execute(CATCH_UP, {"import": import_id, "after": after})
+    return cursor.fetchone()[0]
+
+
+def meets_somebody(cursor: CursorWrapper) -> bool:
+    """Whether a planned row speaks of a customer, an address or a number that is known already."""
+    cursor.execute(MEETS_SOMEBODY)
+    return cursor.fetchone()[0]
+
+
+def forget_plan(cursor: CursorWrapper) -> None:
+    """Keep the staged rows and forget what was planned for them."""
+    cursor.execute(FORGET_PLAN)
 
 
 def plan(cursor: CursorWrapper, *, repeats: bool, options: Options) -> None:
@@ -287,71 +321,3 @@ def _statements(key: str, replaces_tags: bool, may_clear: bool, repeats: bool) -
     if replaces_tags or may_clear:
         statements.append(SURPLUS_TAGS.format(replaces=str(replaces_tags).lower()))
     return ";".join(statements)
-
-
-def _line(row: Row) -> str:
-    """One row in COPY's text format; a fifth of the time that the driver takes to write a tuple."""
-    problems, calendar = row.problems, row.birth_calendar
-    name, tier, born = row.name, row.tier, row.birthday_text.removeprefix("L") if calendar else row.birthday_text
-    if len(name) > LONGEST_NAME:
-        name, problems = "", (*problems, ("", name, "too_long"))
-    if len(tier) > LONGEST_TIER:
-        tier, problems = "", (*problems, ("", tier, "too_long"))
-    fields = (
-        str(row.number),
-        row.phone or "",
-        row.email,
-        row.external_id,
-        name,
-        row.gender,
-        born[:4] if len(born) == FULL_DATE else NULL,
-        born[-5:-3] if born else NULL,
-        born[-2:] if born else NULL,
-        tier,
-        _array(row.tags) if row.tags else "{}",
-        row.province,
-        row.city,
-        row.note,
-        row.sms_consent,
-        row.email_consent,
-        "" if row.phone and row.reason != "no_key" else row.reason,
-        json.dumps(describe(problems), ensure_ascii=False) if problems else "[]",
-        calendar,
-        _array(sorted(row.cleared)) if row.cleared else NULL,
-        NULL,
-    )
-    if row[_FIRST_FOR_ONE_PURPOSE:] != _NONE_FOR_ONE_PURPOSE:
-        fields = _by_purpose(row, fields)
-    line = "\t".join(fields)
-    if "\\" in line or "\n" in line or "\r" in line or line.count("\t") >= len(fields):
-        line = "\t".join(map(_escaped, fields))
-    return f"{line}\n"
-
-
-def _by_purpose(row: Row, fields: tuple[str, ...]) -> tuple[str, ...]:
-    """The fields of a row that answers for single purposes: the answers for the whole channel are no longer asked."""
-    named = list(fields)
-    answers = []
-    for wish, channel in ((SMS_WISH, "sms"), (EMAIL_WISH, "email")):
-        said = {purpose: getattr(row, f"{channel}_{purpose}") for purpose in ("marketing", "care")}
-        if set(said.values()) != {UNKNOWN}:
-            named[wish] = "by_purpose"
-            answers += [f"{channel}:{purpose}:{answer}" for purpose, answer in said.items()]
-    named[-1] = _array(answers)
-    return tuple(named)
-
-
-def _array(tags: Iterable[str]) -> str:
-    quoted = (tag.replace("\\", "\\\\").replace('"', '\\"') for tag in tags)
-    return '{"' + '","'.join(quoted) + '"}'
-
-
-def _escaped(field: str) -> str:
-    return field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def describe(problems: Iterable[tuple[str, object, str]]) -> list[dict[str, str]]:
-    """The problems of a row as they are kept: column, what stood in the cell, and the reason's code."""
-    return [
-        {"column": header, "cell": str(cell).replace("\0", "")[:80], "code": code} for header, cell, code in problems
-    ]

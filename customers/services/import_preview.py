@@ -17,6 +17,7 @@ from customers.services import (
     file_consent,
     import_columns,
     import_layouts,
+    import_lines,
     import_merge,
     import_options,
     import_plan,
@@ -203,7 +204,7 @@ def _notice(
             analysis.refused_rows += 1
             _note_unclear_days(analysis, row)
             if len(analysis.refused) < LISTED_ROWS:
-                problems = import_plan.describe(row.problems)
+                problems = import_lines.describe(row.problems)
                 if not row.phone and row.reason == "empty" and phone_column:
                     problems.append({"column": phone_column, "cell": "", "code": "empty"})
                 analysis.refused.append({"number": row.number, "problems": problems, "lost": _is_lost(row)})

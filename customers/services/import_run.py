@@ -1,11 +1,11 @@
 """Carries out an import chunk by chunk, each one transaction: a killed worker's successor goes on behind the last."""
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from itertools import islice
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -18,9 +18,8 @@ from django.utils.translation import gettext_noop
 
 from customers import clock as shop_clock
 from customers.choices import ImportKind
-from customers.crash_points import reach
 from customers.models import SpreadsheetImport
-from customers.services import import_columns, import_merge, import_options, import_plan, order_import
+from customers.services import import_chunks, import_columns, import_merge, import_options, import_plan, order_import
 from customers.services.file_consent import Declaration, FileEvidence
 from customers.services.import_plan import Batch
 from customers.spreadsheets import reader, rows
@@ -36,13 +35,8 @@ MANY = 1_000
 CHUNK_ROWS = 10_000
 # PostgreSQL has nothing to do until it is read.
 FIRST_CHUNK_ROWS = 2_000
-LEASE = timedelta(minutes=2)
 # A file that stopped three workers would stop the fourth.
 ATTEMPTS = 3
-
-# A power cut may take the last chunks with it, all of each; the next attempt goes on behind those that are left. The
-# commit that closes the import waits for the disk, for itself and for them.
-FOR_ONE_CHUNK = "SET LOCAL work_mem = '32MB'; SET LOCAL jit = off; SET LOCAL synchronous_commit = off"
 
 GIVEN_UP = gettext_noop("The import stopped %(times)d times and was given up.")
 GO_ON = gettext_noop("The rows imported so far stay. Upload the file again: they will come out as unchanged.")
@@ -50,10 +44,6 @@ GO_ON = gettext_noop("The rows imported so far stay. Upload the file again: they
 ONE_PURPOSE = frozenset(["sms_marketing", "sms_care", "email_marketing", "email_care"])
 
 Clock = Callable[[], datetime]
-
-
-class LeaseLost(Exception):
-    """Another worker has taken the import over; this one writes nothing more."""
 
 
 def run(import_id: int, *, path: Path, clock: Clock, observe: Callable[[Row], None] | None = None) -> dict[str, int]:
@@ -64,7 +54,7 @@ def run(import_id: int, *, path: Path, clock: Clock, observe: Callable[[Row], No
     call goes on after the last whole chunk.
     """
     token, now = uuid4(), clock()
-    if not SpreadsheetImport.objects.filter(pk=import_id).lease(token, now=now, until=now + LEASE):
+    if not SpreadsheetImport.objects.filter(pk=import_id).lease(token, now=now, until=now + import_chunks.LEASE):
         return {}
     leased = SpreadsheetImport.objects.filter(pk=import_id).leased(token)
     imported = leased.get()
@@ -74,7 +64,7 @@ def run(import_id: int, *, path: Path, clock: Clock, observe: Callable[[Row], No
     try:
         work = _import_orders if imported.kind == ImportKind.ORDERS else _import_rows
         work(imported, path, token, clock=clock, observe=observe)
-    except LeaseLost:
+    except import_chunks.LeaseLost:
         logger.warning("Import %s was taken over by another worker.", import_id)
         return {}
     except reader.Unreadable as refusal:
@@ -127,27 +117,68 @@ def _import_rows(
     headers = {column.field: column.header for column in known_columns if column.field}
     file = import_merge.File(imported.pk, evidence_of(imported), headers)
     done_up_to = imported.rows.aggregate(last=Max("number"))["last"] or 0
-    with connection.cursor() as cursor:
-        import_plan.prepare(cursor)
-        if done_up_to:
-            cursor.execute(import_merge.TAKEN_BEFORE, [imported.pk])
-    with reader.open_sheet(path, imported.file_name) as sheet, ThreadPoolExecutor(max_workers=1) as beside:
+    work = import_chunks.Work(file, token, options, clock)
+    with (
+        reader.open_sheet(path, imported.file_name) as sheet,
+        ThreadPoolExecutor(max_workers=1) as beside,
+        import_chunks.Chunks(work) as chunks,
+    ):
         today = shop_clock.shop_date(imported.created_at)
         interpretation = rows.interpret(
             sheet, known_columns, today=today, options=options, finds_repeats=observe is not None
         )
-        waiting = _after(interpretation, done_up_to, observe)
+        batches = _read_ahead(_Reading(interpretation, behind=done_up_to, observe=observe), beside)
+        # Its own beginning, so that the bar moves at once.
+        for batch in islice(batches, 1):
+            chunks.write(batch)
+        while pair := list(islice(batches, 2)):
+            if len(pair) == 2:
+                chunks.write_both(*pair)
+            else:
+                chunks.write(pair[0])
 
-        def next_batch(size: int = CHUNK_ROWS) -> Batch:
-            return import_plan.batch(islice(waiting, size))
 
-        # While PostgreSQL merges one chunk, the next one is read: a third less time on two cores.
-        coming = beside.submit(next_batch, min(CHUNK_ROWS, FIRST_CHUNK_ROWS))
-        while (batch := coming.result()).read:
-            coming = beside.submit(next_batch)
-            if batch.count:
-                _import_chunk(file, batch, token, options=options, now=clock())
-                reach("after_import_chunk")
+class _Reading:
+    """
+    The rows of a file in chunks, those behind what an earlier attempt has merged.
+
+    Chunks end at the same rows in every attempt: a yes and the no of a later row leave evidence in two chunks, and
+    none in one.
+    """
+
+    def __init__(self, rows: Iterator[Row], *, behind: int, observe: Callable[[Row], None] | None):
+        self._position = 0
+        self._observe = observe
+        self._rows = self._counted(rows)
+        if behind:
+            first = next((row for row in self._rows if row.number > behind), None)
+            self._rows = chain([first], self._rows) if first else iter(())
+            self._position -= bool(first)
+
+    def next_chunk(self) -> Batch:
+        """The next rows, ready to be staged; without any at the end."""
+        first = min(CHUNK_ROWS, FIRST_CHUNK_ROWS)
+        begun = self._position
+        size = first - begun if begun < first else CHUNK_ROWS - (begun - first) % CHUNK_ROWS
+        batch = import_plan.batch(islice(self._rows, size))
+        self._position = begun + batch.read
+        return batch
+
+    def _counted(self, rows: Iterator[Row]) -> Iterator[Row]:
+        for row in rows:
+            self._position += 1
+            if self._observe:
+                self._observe(row)
+            yield row
+
+
+def _read_ahead(reading: _Reading, beside: Executor) -> Iterator[Batch]:
+    """Its chunks; while PostgreSQL merges some, the next ones are read: a third less time on two cores."""
+    coming = deque(beside.submit(reading.next_chunk) for _ahead in range(2))
+    while (batch := coming.popleft().result()).read:
+        coming.append(beside.submit(reading.next_chunk))
+        if batch.count:
+            yield batch
 
 
 def _import_orders(
@@ -159,43 +190,9 @@ def _import_orders(
 
     def record(count: int, counts: Counter[str]) -> None:
         with transaction.atomic():
-            _record_progress(imported.pk, token, count, counts, now=clock())
+            import_chunks.record_progress(imported.pk, token, count, counts, now=clock())
 
     order_import.run_rows(imported, path, record=record, clock_now=clock, observe=observe)
-
-
-def _after(interpretation: Iterator[Row], number: int, observe: Callable[[Row], None] | None) -> Iterator[Row]:
-    """The rows below those that an earlier attempt has merged."""
-    for row in interpretation:
-        if observe:
-            observe(row)
-        if row.number > number:
-            yield row
-
-
-def _import_chunk(file: import_merge.File, batch: Batch, token: UUID, *, options: Options, now: datetime) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(FOR_ONE_CHUNK)
-        import_plan.empty(cursor)
-        import_plan.stage(cursor, batch)
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [import_merge.ONE_FILE_AT_A_TIME])
-        import_plan.plan(cursor, repeats=batch.repeats, options=options)
-        import_merge.write(cursor, file, now=now)
-        _record_progress(file.import_id, token, batch.count, import_merge.counts(cursor), now=now)
-
-
-def _record_progress(import_id: int, token: UUID, count: int, counts: Counter[str], *, now: datetime) -> None:
-    """Add the chunk to the import's numbers; raises LeaseLost, and undoes the chunk, if the lease is another's."""
-    leased = SpreadsheetImport.objects.filter(pk=import_id).leased(token)
-    imported = leased.select_for_update().first()
-    if not imported:
-        raise LeaseLost
-    leased.update(
-        rows_done=imported.rows_done + count,
-        rows_total=max(imported.rows_total, imported.rows_done + count),
-        counts=Counter(imported.counts) + counts,
-        lease_until=now + LEASE,
-    )
 
 
 def _finish(imported: SpreadsheetImport, leased, now: datetime) -> dict[str, int]:

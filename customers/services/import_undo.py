@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import ImportKind, ImportStatus, UndoFindingKind
 from customers.crash_points import reach
 from customers.models import SpreadsheetImport, UndoFinding
-from customers.services import gate, import_merge, import_run, removals, undo_plan, undo_steps
+from customers.services import gate, import_chunks, import_merge, import_run, removals, undo_plan, undo_steps
 from customers.services.undo_plan import Finding, Range
 
 logger = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def _take_back(import_id: int, token: UUID, *, now: datetime) -> bool:
     if ends["last"] is None:
         return False
     with connection.cursor() as cursor:
-        cursor.execute(import_run.FOR_ONE_CHUNK)
+        cursor.execute(import_chunks.FOR_ONE_CHUNK)
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [import_merge.ONE_FILE_AT_A_TIME])
         rows = _range(imported, first=ends["first"], last=ends["last"])
         undo_steps.hold(cursor, rows)

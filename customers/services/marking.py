@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from customers import phone
 from customers.choices import ImportKind, RowOutcome
 from customers.models import ImportedRow, SpreadsheetImport
-from customers.services import import_plan, import_reasons
+from customers.services import import_lines, import_reasons
 from customers.spreadsheets import order_rows
 from customers.spreadsheets.fields import normal
 from customers.spreadsheets.layouts import Column
@@ -82,7 +82,7 @@ class Remarks:
 
     def of_row(self, row: Row | OrderRow) -> Mark | None:
         """The mark of one row as it was read."""
-        problems = import_plan.describe(row.problems)
+        problems = import_lines.describe(row.problems)
         if isinstance(row, OrderRow):
             return self._mark(row.number, problems, row.reason, (), is_lost=row.outcome == INVALID)
         notes = [self._same_as(row.duplicate_of)] if row.duplicate_of else []

@@ -21,8 +21,8 @@ from customers.models import OrderStatusWord, SpreadsheetImport
 from customers.services import (
     import_columns,
     import_layouts,
+    import_lines,
     import_merge,
-    import_plan,
     import_preview,
     order_history,
     order_merge,
@@ -223,7 +223,7 @@ def _noticed(analysis: Analysis, rows: Iterator[OrderRow]) -> Iterator[OrderRow]
         if row.problems:
             analysis.refused_rows += 1
             if len(analysis.refused) < import_preview.LISTED_ROWS:
-                problems = import_plan.describe(row.problems)
+                problems = import_lines.describe(row.problems)
                 analysis.refused.append({"number": row.number, "problems": problems, "lost": row.outcome == INVALID})
         yield row
 

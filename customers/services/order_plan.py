@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
-from customers.services import import_plan
+from customers.services import import_lines
 from customers.spreadsheets.order_rows import SKIP, OrderRow
 
 TIMES = ("ordered_at", "paid_at", "shipped_at", "delivered_at", "completed_at", "closed_at")
@@ -75,13 +75,15 @@ def _status_of_parts() -> str:
     The status of an order whose parts have statuses of their own.
 
     A part that is not understood makes the order so; then locked, in after-sale, or the part that is furthest behind.
-    Closed or refunded is an order of which every part is.
+    Closed or refunded is an order of which every part is. An order is paid as a whole: where any row is further than
+    unpaid, the one that is not was exported earlier.
     """
-    under_way = RANKED[:6]
+    under_way = RANKED[1:6]
     ways = " ".join(f"WHEN bool_or(status = '{status}') THEN '{status}'" for status in under_way)
     return f"""CASE WHEN count(status) = 0 OR bool_or(status = '') THEN ''
         WHEN bool_or(status = 'locked') THEN 'locked' WHEN bool_or(status = 'after_sale') THEN 'after_sale'
-        {ways} WHEN bool_or(status = 'refunded') THEN 'refunded' ELSE 'closed' END"""
+        {ways} WHEN bool_or(status = 'refunded') THEN 'refunded'
+        WHEN bool_or(status = 'closed') THEN 'closed' ELSE 'unpaid' END"""
 
 
 # A column for the amount of each row may repeat the order's: plainly so where it is more than the row's goods cost.
@@ -89,6 +91,19 @@ TOTAL = """CASE WHEN count(total) > 0 THEN max(total)
         WHEN count(*) > 1 AND min(sub_total) = max(sub_total)
             AND (count(price) = 0 OR bool_or(sub_total > price * coalesce(quantity, 1) + coalesce(freight, 0)))
         THEN max(sub_total) ELSE sum(sub_total) END"""
+
+# A part that stands twice, as in two exports put together, is told once: by the row that is furthest.
+REPEATED_PARTS = f"""
+UPDATE staged_order_row part
+SET status = NULL, status_text = '', sub_order_number = '', sub_total = NULL, goods = '{{}}', product_id = ''
+FROM (
+    SELECT ctid, row_number() OVER (
+        PARTITION BY platform, order_number, sub_order_number ORDER BY {RANK.format("status")} DESC, number DESC
+    ) AS place
+    FROM staged_order_row WHERE sub_order_number <> '' AND order_number <> ''
+) repeated
+WHERE part.ctid = repeated.ctid AND repeated.place > 1
+"""
 
 GROUP = f"""
 INSERT INTO staged_order (
@@ -128,6 +143,7 @@ SELECT DISTINCT ON (platform, buyer_name) platform, buyer_name, phone
 FROM staged_order WHERE buyer_name <> '' AND phone <> '' ORDER BY platform, buyer_name, first_number
 """
 SETTLE = (
+    REPEATED_PARTS,
     GROUP,
     "CREATE INDEX staged_order_row_of_order ON staged_order_row (order_number, platform)",
     "ANALYZE staged_order_row (order_number, platform, number), staged_order (first_number, order_number, row_count)",
@@ -235,27 +251,27 @@ def _line(row: OrderRow) -> str:
         row.platform,
         row.order_number,
         row.sub_order_number,
-        import_plan.NULL if row.status is None else row.status,
+        import_lines.NULL if row.status is None else row.status,
         *(str(flag).lower() for flag in (row.is_locked, row.is_deleted)),
         row.status_text[:60],
         *(getattr(row, name) or "" for name in SAME),
         *map(_amount, (row.total, paid, row.refund, row.freight, row.sub_total)),
-        *(import_plan.NULL if (at := getattr(row, name)) is None else at.isoformat() for name in (*TIMES, *PROMISES)),
+        *(import_lines.NULL if (at := getattr(row, name)) is None else at.isoformat() for name in (*TIMES, *PROMISES)),
         _array(row.goods),
         row.product_id,
         row.sku,
         row.category,
-        import_plan.NULL if row.quantity is None else str(row.quantity),
+        import_lines.NULL if row.quantity is None else str(row.quantity),
         _amount(row.price),
         row.reason,
-        json.dumps(import_plan.describe(row.problems), ensure_ascii=False) if row.problems else "[]",
+        json.dumps(import_lines.describe(row.problems), ensure_ascii=False) if row.problems else "[]",
     )
     return "\t".join(map(_escaped, fields)) + "\n"
 
 
 def _amount(amount: Decimal | None) -> str:
     """An amount that the columns hold; a larger one is a number in the wrong column."""
-    return import_plan.NULL if amount is None or abs(amount) >= 10_000_000_000 else str(amount)
+    return import_lines.NULL if amount is None or abs(amount) >= 10_000_000_000 else str(amount)
 
 
 def _array(goods: Iterable[str]) -> str:

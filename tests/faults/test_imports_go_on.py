@@ -12,8 +12,8 @@ from tests.faults import work
 from tests.notifications.test_caps import move_clock
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
-# More than the first chunk of an import, and rows of the second speak of customers of the first.
-ROWS = 3_000
+# A first chunk and two that are begun together; rows of the later ones speak of customers of the first.
+ROWS = 12_500
 
 
 def queued() -> SpreadsheetImport:
@@ -25,14 +25,15 @@ def queued() -> SpreadsheetImport:
     return imported
 
 
-def test_an_import_whose_worker_was_killed_ends_like_an_undisturbed_one(noon, process_environment, empty_queue):
+@pytest.mark.parametrize("place", [1, 2])
+def test_an_import_whose_worker_was_killed_ends_like_an_undisturbed_one(noon, process_environment, empty_queue, place):
     queued()
     customer_jobs.run_imports()
     undisturbed = import_tables.fingerprints()
     import_tables.forget()
 
     imported = queued()
-    job = {"on": "default", "point": "after_import_chunk", "import_id": imported.pk}
+    job = {"on": "default", "point": f"after_import_chunk:{place}", "import_id": imported.pk}
     work.work_until_it_dies(process_environment, "customers.jobs.run_import", **job)
     assert 0 < ImportedRow.objects.count() < ROWS
     move_clock(minutes=3)
