@@ -159,6 +159,27 @@ def test_an_order_is_as_far_as_its_parts(db, parts, status):
     assert OrderLine.objects.count() == len(parts)
 
 
+def test_a_part_that_stands_twice_in_a_file_is_told_once_by_the_row_that_is_furthest(db):
+    rows = [douyin("5001", "50010", "已完成"), douyin("5001", "50011", "已完成"), douyin("5001", "50010", "已发货")]
+
+    for outcome in ("created", "unchanged"):
+        imported = import_orders(rows)
+
+        assert (imported.counts[outcome], imported.counts["duplicate"]) == (1, 2)
+        assert (status_of("5001"), Order.objects.get().total, OrderLine.objects.count()) == ("completed", 60, 2)
+        assert ImportedRow.objects.filter(spreadsheet_import=imported).count() == 3
+
+
+@pytest.mark.parametrize("further", [PAID, SHIPPED, DONE, "交易关闭"])
+def test_an_order_that_stands_twice_in_a_file_is_not_unpaid_if_one_row_is_further(db, further):
+    rows = [taobao("1001", further), taobao("1001", UNPAID)]
+
+    import_orders(rows)
+    import_orders([taobao("1002", further), *rows, taobao("1002", UNPAID)])
+
+    assert status_of("1001") == status_of("1002") != "unpaid"
+
+
 @pytest.mark.parametrize(
     ("amounts", "total"), [(["30.00", "30.00"], 60), (["60.00", "60.00"], 60), (["25", "30"], 55)]
 )
