@@ -11,11 +11,7 @@ logger = logging.getLogger(__name__)
 
 def read_upload(*, import_id: int) -> dict[str, int]:
     """Read a large uploaded file for its review page."""
-    imported = SpreadsheetImport.objects.unread().filter(pk=import_id).first()
-    if not imported:
-        return {"rows": 0}
-    imports.read(imported, now=clock.now())
-    return {"rows": imported.rows_total}
+    return {"rows": imports.read_waiting(import_id, now=clock.now())}
 
 
 def run_import(*, import_id: int) -> dict[str, int]:
@@ -26,10 +22,11 @@ def run_import(*, import_id: int) -> dict[str, int]:
 def run_imports() -> dict[str, int]:
     """Take up every file that waits, or whose worker has died; the timetable calls this when no ring was heard."""
     done: dict[str, int] = {}
-    for import_id in SpreadsheetImport.objects.unread().values_list("pk", flat=True):
-        done["read"] = done.get("read", 0) + bool(read_upload(import_id=import_id)["rows"])
     for import_id in SpreadsheetImport.objects.startable(clock.now()).order_by("pk").values_list("pk", flat=True):
         done["imported"] = done.get("imported", 0) + bool(run_import(import_id=import_id))
+    # Last, because a file that stops whoever reads it would stop it for an hour, and the imports behind it.
+    for import_id in SpreadsheetImport.objects.unread().values_list("pk", flat=True):
+        done["read"] = done.get("read", 0) + bool(read_upload(import_id=import_id)["rows"])
     return done
 
 

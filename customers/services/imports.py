@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from customers import clock
@@ -41,6 +41,8 @@ logger = logging.getLogger(__name__)
 READ_AT_ONCE_BYTES = 1_500_000
 # An upload holds people's data: what nobody imported within the hour is deleted.
 ABANDONED_AFTER = timedelta(hours=1)
+# Half an advisory lock; the other half is the import.
+READING = 0x52656164  # "Read"
 DECLARABLE_CHANNELS = (Channel.SMS, Channel.EMAIL)
 LONGEST_DECLARATION = 2000
 # Among the options: somebody said what the rows are, and reading the file does not decide it.
@@ -136,6 +138,24 @@ def read(imported: SpreadsheetImport, *, now: datetime) -> None:
             rows_total=analysis.rows,
         )
     imported.refresh_from_db()
+
+
+def read_waiting(import_id: int, *, now: datetime) -> int:
+    """Read an upload that nobody has read yet, and return its rows; 0 where another worker is at it, or was faster."""
+    key = [READING, import_id % 2**31]
+    with connection.cursor() as cursor:
+        # The database lets go of it with the worker, should that be killed.
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
+        if not cursor.fetchone()[0]:
+            return 0
+        try:
+            imported = SpreadsheetImport.objects.unread().filter(pk=import_id).first()
+            if imported is None:
+                return 0
+            read(imported, now=now)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+    return imported.rows_total
 
 
 def _kind(imported: SpreadsheetImport, path: Path) -> str:

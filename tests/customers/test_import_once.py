@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
 from customers import clock, jobs
@@ -154,6 +154,31 @@ def test_a_file_that_is_confirmed_in_its_last_minute_is_not_deleted(transactiona
     assert cleared == {"files": 0, "rows": 0}
     assert jobs.run_imports() == {"imported": 1}
     assert Customer.objects.get().name == "李娜"
+
+
+def test_a_file_that_cannot_be_read_keeps_no_import_waiting(db):
+    broken, file = uploaded(table(LI_NA)), uploaded(table({"手机号": "13800000002"}))
+    SpreadsheetImport.objects.filter(pk=broken.pk).update(preview={}, mapping=[{"no": "column"}])
+    imports.start(file)
+
+    with pytest.raises(TypeError):
+        jobs.run_imports()
+
+    file.refresh_from_db()
+    assert file.status == ImportStatus.DONE
+
+
+def test_two_workers_do_not_read_the_same_upload(transactional_db):
+    file = uploaded(table(LI_NA))
+    SpreadsheetImport.objects.filter(pk=file.pk).update(preview={})
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [imports.READING, file.pk])
+
+    beside = jobs.run_imports()
+    other.close()
+
+    assert (beside, jobs.run_imports()) == ({"read": 0}, {"read": 1})
 
 
 def test_whoever_reads_a_file_too_late_deletes_nothing(db):
