@@ -170,6 +170,21 @@ def test_a_part_that_stands_twice_in_a_file_is_told_once_by_the_row_that_is_furt
         assert ImportedRow.objects.filter(spreadsheet_import=imported).count() == 3
 
 
+def test_a_file_with_some_parts_of_an_order_ends_no_case_of_the_others(db):
+    open_case = douyin("5001", "50011", "已发货", "售后中")
+    import_orders([douyin("5001", "50010", "已发货"), open_case])
+
+    import_orders([douyin("5001", "50010", "已完成", 订单完成时间="2026-06-10 10:00:00")])
+
+    assert (status_of("5001"), Order.objects.get().total) == ("after_sale", 60)
+
+    import_orders(
+        [douyin("5001", "50010", "已完成"), douyin("5001", "50011", "已完成", 订单完成时间="2026-06-12 10:00:00")]
+    )
+
+    assert status_of("5001") == "completed"
+
+
 @pytest.mark.parametrize("further", [PAID, SHIPPED, DONE, "交易关闭"])
 def test_an_order_that_stands_twice_in_a_file_is_not_unpaid_if_one_row_is_further(db, further):
     rows = [taobao("1001", further), taobao("1001", UNPAID)]
