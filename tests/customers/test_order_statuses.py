@@ -178,9 +178,8 @@ def test_a_file_with_some_parts_of_an_order_ends_no_case_of_the_others(db):
 
     assert (status_of("5001"), Order.objects.get().total) == ("after_sale", 60)
 
-    import_orders(
-        [douyin("5001", "50010", "已完成"), douyin("5001", "50011", "已完成", 订单完成时间="2026-06-12 10:00:00")]
-    )
+    done = {"订单完成时间": "2026-06-12 10:00:00"}
+    import_orders([douyin("5001", part, "已完成", **done) for part in ("50010", "50011")])
 
     assert status_of("5001") == "completed"
 
