@@ -72,7 +72,10 @@ def _from_text(raw: str, *, is_1904: bool = False) -> tuple[datetime | None, str
     found, reason = _at(day.year, day.month, day.day, *hours)
     if found and offset:
         zone = "+00:00" if offset in ("Z", "UTC") else offset
-        found = datetime.fromisoformat(f"{found.isoformat()}{zone}")
+        try:
+            found = datetime.fromisoformat(f"{found.isoformat()}{zone}")
+        except ValueError:
+            return None, "not_a_moment"
     return found, reason
 
 

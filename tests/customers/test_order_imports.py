@@ -238,3 +238,9 @@ def test_a_serial_of_a_workbook_that_counts_from_1904_is_a_moment_of_its_own_cal
     import_bytes((tmp_path / "orders.xlsx").read_bytes(), name="orders.xlsx")
 
     assert f"{Order.objects.get().ordered_at:%Y-%m-%d %H:%M}" == "2026-06-01 04:00"
+
+
+def test_a_time_with_a_zone_that_does_not_exist_costs_a_word_and_not_the_file(db):
+    imported = import_orders([taobao("1001", PAID, 订单付款时间="2026-06-01 10:05:00 +2500"), taobao("1002", PAID)])
+
+    assert (imported.counts["created"], imported.counts["problem:not_a_moment"]) == (2, 1)
