@@ -100,23 +100,6 @@ def normal(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def of_parts(parts: Iterable[str]) -> str:
-    """
-    The status of an order whose parts have statuses of their own.
-
-    A part not understood makes the order so; then locked, in after-sale, or the part that is furthest behind. Closed
-    or refunded is an order of which every part is, refunded if any.
-    """
-    found = set(parts)
-    if not found or UNKNOWN in found:
-        return UNKNOWN
-    for status in (LOCKED, AFTER_SALE):
-        if status in found:
-            return status
-    under_way = [status for status in WAY if status in found]
-    return under_way[0] if under_way else REFUNDED if REFUNDED in found else CLOSED
-
-
 @cache
 def bundled() -> tuple[tuple[str, str, str], ...]:
     """The words that were seen in exports: (platform, text, meaning)."""
