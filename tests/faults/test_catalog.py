@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "reliability.md"
-FAULTS = {"Q": 27, "D": 14, "P": 23, "R": 15, "C": 4, "H": 10}
+FAULTS = {"Q": 27, "D": 14, "P": 23, "R": 15, "C": 4, "H": 10, "S": 28, "X": 8}
 
 
 def test_every_fault_of_the_catalog_is_spoken_of():
