@@ -183,7 +183,7 @@ INSERT INTO chunk_shell (customer_id, target)
 SELECT DISTINCT ON (account.customer_id) account.customer_id, account.target
 FROM chunk_account account JOIN customers_customer customer ON customer.id = account.customer_id
 WHERE account.target <> account.customer_id AND customer.external_id = '' AND customer.note = ''
-  AND customer.tier_id IS NULL
+  AND customer.tier_id IS NULL AND customer.birth_month IS NULL
   AND NOT EXISTS (SELECT FROM customers_contactpoint point WHERE point.customer_id = customer.id)
   AND NOT EXISTS (SELECT FROM customers_consent answer WHERE answer.customer_id = customer.id)
   AND NOT EXISTS (SELECT FROM customers_customertag held WHERE held.customer_id = customer.id)

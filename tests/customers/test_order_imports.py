@@ -98,10 +98,14 @@ def test_a_nameless_buyer_who_turns_out_to_be_known_joins_that_customer(db):
     assert imported.counts["customer:linked"] == 1
 
 
-def test_a_buyer_of_whom_more_is_known_is_not_closed_only_the_account_moves(db):
+@pytest.mark.parametrize("known", ["address", "birthday"])
+def test_a_buyer_of_whom_more_is_known_is_not_closed_only_the_account_moves(db, known):
     import_orders([taobao("1001", PAID, 买家会员名="tb76266")])
     by_mail = Customer.objects.get()
-    ContactPoint.objects.create(customer=by_mail, channel="email", address="na@example.com")
+    if known == "address":
+        ContactPoint.objects.create(customer=by_mail, channel="email", address="na@example.com")
+    else:
+        Customer.objects.update(birth_month=8, birth_day=15, birth_calendar="lunar")
     li_na = Customer.objects.create(name="李娜")
     ContactPoint.objects.create(customer=li_na, channel="sms", address="13800000001")
 
