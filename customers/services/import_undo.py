@@ -117,7 +117,7 @@ def run(import_id: int, *, clock: Clock) -> dict[str, int]:
     except BaseException:
         # What fails again and again is tried more and more seldom; a killed worker's successor waits for the lease.
         attempts = leased.values_list("attempts", flat=True).first() or 1
-        pause = min(timedelta(seconds=2**attempts), LONGEST_PAUSE)
+        pause = min(timedelta(seconds=2 ** min(attempts, 12)), LONGEST_PAUSE)
         leased.update(lease_until=clock() + pause)
         raise
 
