@@ -17,7 +17,7 @@ from tests.stories.watching import handed_over, is_finished, seen
 
 pytestmark = [pytest.mark.stories, pytest.mark.django_db(transaction=True)]
 EVERYBODY = 3_000
-ROWS = 50_000
+ROWS = 150_000
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def upload(transactional_db) -> SpreadsheetImport:
     return imported
 
 
-def test_a_campaign_starts_and_is_delivered_while_fifty_thousand_rows_come_in(
+def test_a_campaign_starts_and_is_delivered_while_a_long_file_comes_in(
     account, gateway, noon, deploy, schedule, upload, live_server
 ):
     cast.crowd(EVERYBODY)
