@@ -74,7 +74,7 @@ def test_a_greeting_reaches_exactly_those_who_agreed(marketer, gateway):
 def import_without_consent(person: Person) -> None:
     """The review shows what was guessed and what would happen; the result is what was expected of each row."""
     person.upload(YOUZAN)
-    read_columns = person.page.locator(".hy-mapping select")
+    read_columns = person.page.locator(".hy-mapping select[name^='column-']")
     chosen = {select.get_attribute("aria-label"): select.input_value() for select in read_columns.all()}
     guessed = {label.partition("“")[2].partition("”")[0]: field for label, field in chosen.items()}
     assert guessed["客户手机号"] == "phone"
