@@ -174,8 +174,7 @@ class Interpretation:
         empty = [_NOTHING.get(key, "") for key in _SLOTS]
         width, plan = len(self.sheet.headers), self._plan
         phone_index, phone_header = self._phone or (-1, "")
-        normalize, counts, reasons = phone.normalize, self.counts, self.reasons
-        seen: dict[str, int] = {}
+        normalize, seen = phone.normalize, dict[str, int]()
         (key_header, key_slot), has_key = self._key, self.options.key != "auto"
         finish = self._finisher()
         for number, record in self.sheet.rows():
@@ -202,10 +201,8 @@ class Interpretation:
                 self._distrust(values)
             mobile, reason = normalize(record[phone_index]) if phone_index >= 0 else (None, "empty")
             if reason == "several_numbers":
-                mobile = phone.first_usable(record[phone_index]).number
-                if mobile is not None:
-                    problems += ((phone_header, cells.shown(record[phone_index]), reason),)
-                    reason = ""
+                mobile, reason, told = _first_of_several(record[phone_index], phone_header)
+                problems += told
             values[_NUMBER] = number
             if mobile is not None:
                 values[_PHONE] = mobile
@@ -230,12 +227,15 @@ class Interpretation:
                 problems += ((key_header, "", "no_key"),)
                 outcome, reason = INVALID, reason if key_slot == _PHONE else "no_key"
             values[_OUTCOME], values[_REASON], values[_PROBLEMS] = outcome, reason, problems
-            counts[outcome] += 1
-            if reason:
-                reasons[reason] += 1
-            for problem in problems:
-                self.problems[problem[2]] += 1
+            self._count(outcome, reason, problems)
             yield Row._make(values[:_WIDTH])
+
+    def _count(self, outcome: str, reason: str, problems: tuple) -> None:
+        self.counts[outcome] += 1
+        if reason:
+            self.reasons[reason] += 1
+        for problem in problems:
+            self.problems[problem[2]] += 1
 
     def _finisher(self) -> Callable[[list], None]:
         """Bind what joins several cells, so that files without such columns do not pay for it."""
@@ -293,6 +293,14 @@ def interpret(
 
 def _take_lunar_birthday(values: list) -> None:
     values[_BIRTHDAY] = values[_BIRTHDAY] or values[_LUNAR]
+
+
+def _first_of_several(cell: object, header: str) -> tuple[str | None, str, tuple]:
+    """The first number of a cell that can be texted, with the remark that others stand beside it."""
+    mobile = phone.first_usable(cell).number
+    if mobile is None:
+        return None, "several_numbers", ()
+    return mobile, "", ((header, cells.shown(cell), "several_numbers"),)
 
 
 def _split_birthday(values: list) -> None:
