@@ -1,88 +1,35 @@
 """Imports an order file from the command line, the same way as the admin."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from customers import clock
-from customers.choices import ImportKind, ImportStatus, RowOutcome
-from customers.models import SpreadsheetImport
-from customers.services import import_run, imports, order_import
+from customers.choices import ImportKind, RowOutcome
+from customers.management.importing import Begin, ImportCommand, Observe
+from customers.services import order_import
+from customers.services.import_preview import Analysis
+from customers.spreadsheets.layouts import Column
 from customers.spreadsheets.order_report import Report
-from customers.spreadsheets.order_rows import OrderRow
-from customers.spreadsheets.reader import Unreadable
-
-REFUSED = 2
-CHUNK_BYTES = 1024 * 1024
 
 
-class Command(BaseCommand):
+class Command(ImportCommand):
     """`manage.py import_orders FILE [--dry-run] [--report OUT.csv]`."""
 
     help = "Import orders from the export of a platform. Exits with 2 and one sentence when the file is refused."
+    kind = ImportKind.ORDERS
+    refused_without_columns = "no_order_column"
+    outcomes = (RowOutcome.CREATED, RowOutcome.UPDATED, RowOutcome.UNCHANGED, RowOutcome.REJECTED)
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """The file, and what to do with it."""
-        parser.add_argument("file", type=Path, help="the file to import")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
-        parser.add_argument("--report", type=Path, help="write what was read of each row to this CSV file")
+    def report_to(self, handle: TextIO, columns: list[Column]) -> Observe:
+        """A line for each row."""
+        return Report(handle).add
 
-    def handle(self, *args, **options) -> None:
-        """Import the file, or refuse it with one sentence."""
-        path: Path = options["file"]
-        if not path.is_file():
-            raise CommandError(_("There is no file %(name)s.") % {"name": path}, returncode=REFUSED)
-        with ExitStack() as stack:
-            try:
-                counts = self._work(path, options["report"], stack, is_trial=options["dry_run"])
-            except Unreadable as refusal:
-                raise CommandError(import_run.sentence(refusal), returncode=REFUSED) from refusal
-            except OSError as trouble:
-                raise CommandError(
-                    _("A file cannot be opened: %(trouble)s") % {"trouble": trouble}, returncode=REFUSED
-                ) from trouble
-            except imports.CannotImport as refusal:
-                raise CommandError(str(refusal), returncode=REFUSED) from refusal
-        for outcome in (RowOutcome.CREATED, RowOutcome.UPDATED, RowOutcome.UNCHANGED, RowOutcome.REJECTED):
-            self.stdout.write(f"{outcome.label}: {counts.get(outcome, 0)}")
-        self.stdout.write(_("Status not understood: %(count)d") % {"count": counts.get("status:unknown", 0)})
+    def analyze(self, path: Path, begin: Begin) -> Analysis:
+        """Count what importing the orders would do."""
+        return order_import.analyze(path, path.name, now=clock.now(), observe=begin([]))
 
-    def _work(self, path: Path, report: Path | None, stack: ExitStack, *, is_trial: bool) -> dict[str, int]:
-        observe = _reporting(report, stack)
-        if is_trial:
-            analysis = order_import.analyze(path, path.name, now=clock.now(), observe=observe)
-            if analysis.blocked:
-                raise Unreadable("no_order_column", *analysis.blocked)
-            return analysis.counts
-        imported = self._read(path)
-        imports.start(imported)
-        imports.run(imported.pk, now=clock.now, observe=observe)
-        imported.refresh_from_db()
-        if imported.status != ImportStatus.DONE:
-            raise imports.CannotImport(imported.complaint or imported.get_status_display())
-        return imported.counts
-
-    def _read(self, path: Path) -> SpreadsheetImport:
-        with path.open("rb") as handle:
-            chunks = iter(lambda: handle.read(CHUNK_BYTES), b"")
-            imported = imports.upload(
-                chunks, file_name=path.name, by=None, now=clock.now(), kind=ImportKind.ORDERS, is_kind_chosen=True
-            )
-        imports.read(imported, now=clock.now())
-        if imported.status == ImportStatus.REFUSED:
-            raise imports.CannotImport(imported.complaint)
-        if imported.preview["blocked"]:
-            blocked = imported.preview["blocked"]
-            imports.discard(imported, now=clock.now())
-            raise Unreadable("no_order_column", *blocked)
-        return imported
-
-
-def _reporting(report: Path | None, stack: ExitStack) -> Callable[[OrderRow], None] | None:
-    if report is None:
-        return None
-    handle = stack.enter_context(report.open("w", encoding="utf-8-sig", newline=""))
-    return Report(handle).add
+    def remark(self, counts: dict[str, int]) -> str:
+        """How many statuses nobody has explained yet."""
+        return _("Status not understood: %(count)d") % {"count": counts.get("status:unknown", 0)}
