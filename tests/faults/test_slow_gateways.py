@@ -96,5 +96,6 @@ def test_nothing_shifts_while_all_gateways_are_slow(pair, gateway, other_gateway
 
     assert healths == [100] * 3
     assert health(pair[1]) == 100
-    assert min(calls.values()) > EVERYBODY * 3 // 4
+    # Neither falls to what a slow account is left with; how many each gets is drawn by lot.
+    assert min(calls.values()) > EVERYBODY // 2
     assert clock.now() > noon
