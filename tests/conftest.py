@@ -1,6 +1,7 @@
 """What every test stands on: real PostgreSQL and Valkey, the session's own, and the marks of slow tests."""
 
 import fcntl
+import importlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import django
 import pytest
+from django.apps import apps
+from django.db.models.signals import post_migrate
 from redis import Redis
 
 from config import embedded
@@ -62,6 +65,21 @@ os.environ |= {
 }
 # The plugin sets Django up only where the settings are known before this file is read.
 django.setup()
+
+
+def _rows_of_migrations(**kwargs) -> None:
+    """
+    Bring back what migrations wrote into the tables, after a test with transactions of its own emptied them.
+
+    Django's serialized rollback would save every permission anew, one by one, before each such test.
+    """
+    words = importlib.import_module("customers.migrations.0008_order_words_and_history")
+    layouts = importlib.import_module("customers.migrations.0011_bundled_layouts")
+    words.load_words(apps, None)
+    layouts.bring_in(apps, None)
+
+
+post_migrate.connect(_rows_of_migrations, sender=apps.get_app_config("customers"))
 
 
 def pytest_unconfigure() -> None:
