@@ -218,3 +218,69 @@ class OrderStatus(models.TextChoices):
     AFTER_SALE = "after_sale", _("In after-sale")
     LOCKED = "locked", _("Locked")
     UNKNOWN = "", _("Not understood")
+
+
+class OrderExceptionKind(models.TextChoices):
+    """What can go wrong with an order, beside the way that every order goes."""
+
+    OUT_OF_STOCK = "out_of_stock", _("Out of stock")
+    PAYMENT_FAILED = "payment_failed", _("Payment failed")
+    LOGISTICS_DELAYED = "logistics_delayed", _("Parcel delayed")
+    CANCELED_BY_SHOP = "canceled_by_shop", _("Canceled by the shop")
+    ADDRESS_NOT_DELIVERABLE = "address_not_deliverable", _("Address not deliverable")
+
+
+class EventKind(models.TextChoices):
+    """What can be due, or happen, to a customer beside orders; told by staff, files or the shop's own system."""
+
+    APPOINTMENT = "appointment", _("Appointment or event")
+    MEMBERSHIP = "membership", _("Membership")
+    SERVICE = "service", pgettext_lazy("something a customer subscribed to", "Service")
+    COUPON = "coupon", _("Coupon")
+    POINTS = "points", _("Points")
+    BILL = "bill", _("Bill")
+    SECURITY = "security", _("Account security")
+    CART = "cart", _("Cart left behind")
+    OTHER = "other", pgettext_lazy("kind of event", "Something else")
+
+
+class ShipmentStatus(models.TextChoices):
+    """Where a parcel is."""
+
+    SHIPPED = "shipped", _("Shipped")
+    IN_TRANSIT = "in_transit", _("On its way")
+    OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
+    DELIVERED = "delivered", _("Arrived")
+    FAILED = "failed", _("Could not be delivered")
+    RETURNED = "returned", _("Going back")
+
+
+class FollowUpReason(models.TextChoices):
+    """Why somebody of the shop should talk to a customer."""
+
+    ORDER_EXCEPTION = "order_exception", _("Something went wrong with an order")
+    HIGH_VALUE = "high_value", _("A valuable order was canceled")
+    UNDELIVERED = "undelivered", _("A message did not arrive")
+    BAD_ADDRESS = "bad_address", _("The address is not deliverable")
+    QUESTION = "question", _("A question in a reply")
+    HELD_TOO_LONG = "held_too_long", _("A message waited past its time")
+    REMINDER = "reminder", _("A reminder asks for a call")
+    STAFF = "staff", _("Opened by staff")
+
+
+class FollowUpStatus(models.TextChoices):
+    """The life of a follow-up."""
+
+    OPEN = "open", pgettext_lazy("status of a follow-up", "Open")
+    DONE = "done", pgettext_lazy("status of a follow-up", "Done")
+    DROPPED = "dropped", pgettext_lazy("status of a follow-up", "Not needed any more")
+
+
+class FollowUpOutcome(models.TextChoices):
+    """What came of a call."""
+
+    REACHED = "reached", _("Reached, settled")
+    CALL_BACK = "call_back", _("Reached, wants another call")
+    NOT_REACHED = "not_reached", _("Not reached")
+    WRONG_NUMBER = "wrong_number", _("Wrong number, corrected")
+    REFUSED = "refused", _("Does not want to be called")

@@ -6,59 +6,114 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('customers', '0015_customers_removed_by_an_undo'),
+        ("customers", "0015_customers_removed_by_an_undo"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MarkedFile',
+            name="MarkedFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('basis', models.CharField(max_length=32, verbose_name='what was marked')),
-                ('only_marked', models.BooleanField(default=False, verbose_name='only the rows to mend')),
-                ('as_workbook', models.BooleanField(default=False, verbose_name='as a workbook')),
-                ('language', models.CharField(max_length=10, verbose_name='language')),
-                ('status', models.CharField(choices=[('queued', 'Waiting to start'), ('running', 'Being written'), ('done', 'Ready'), ('failed', 'Stopped by an error'), ('expired', 'Deleted')], default='queued', max_length=7, verbose_name='status')),
-                ('error', models.JSONField(blank=True, default=list, verbose_name='error')),
-                ('rows_done', models.PositiveIntegerField(default=0, verbose_name='rows done')),
-                ('rows_to_mend', models.PositiveIntegerField(default=0, verbose_name='rows to mend')),
-                ('rows_to_know', models.PositiveIntegerField(default=0, verbose_name='rows with a remark')),
-                ('extension', models.CharField(blank=True, default='', max_length=5, verbose_name='extension')),
-                ('is_own', models.BooleanField(default=True, verbose_name="in the shop's own format")),
-                ('size', models.PositiveBigIntegerField(default=0, verbose_name='size in bytes')),
-                ('stored_name', models.CharField(blank=True, default='', max_length=80, verbose_name='stored under')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('lease_until', models.DateTimeField(blank=True, null=True, verbose_name='lease until')),
-                ('lease_token', models.UUIDField(blank=True, null=True, verbose_name='lease token')),
-                ('created_at', models.DateTimeField(verbose_name='asked for at')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished at')),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='asked for by')),
-                ('spreadsheet_import', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='marked_files', to='customers.spreadsheetimport', verbose_name='import')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("basis", models.CharField(max_length=32, verbose_name="what was marked")),
+                ("only_marked", models.BooleanField(default=False, verbose_name="only the rows to mend")),
+                ("as_workbook", models.BooleanField(default=False, verbose_name="as a workbook")),
+                ("language", models.CharField(max_length=10, verbose_name="language")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Waiting to start"),
+                            ("running", "Being written"),
+                            ("done", "Ready"),
+                            ("failed", "Stopped by an error"),
+                            ("expired", "Deleted"),
+                        ],
+                        default="queued",
+                        max_length=7,
+                        verbose_name="status",
+                    ),
+                ),
+                ("error", models.JSONField(blank=True, default=list, verbose_name="error")),
+                ("rows_done", models.PositiveIntegerField(default=0, verbose_name="rows done")),
+                ("rows_to_mend", models.PositiveIntegerField(default=0, verbose_name="rows to mend")),
+                ("rows_to_know", models.PositiveIntegerField(default=0, verbose_name="rows with a remark")),
+                ("extension", models.CharField(blank=True, default="", max_length=5, verbose_name="extension")),
+                ("is_own", models.BooleanField(default=True, verbose_name="in the shop's own format")),
+                ("size", models.PositiveBigIntegerField(default=0, verbose_name="size in bytes")),
+                ("stored_name", models.CharField(blank=True, default="", max_length=80, verbose_name="stored under")),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("lease_until", models.DateTimeField(blank=True, null=True, verbose_name="lease until")),
+                ("lease_token", models.UUIDField(blank=True, null=True, verbose_name="lease token")),
+                ("created_at", models.DateTimeField(verbose_name="asked for at")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished at")),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="asked for by",
+                    ),
+                ),
+                (
+                    "spreadsheet_import",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="marked_files",
+                        to="customers.spreadsheetimport",
+                        verbose_name="import",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'marked file',
-                'verbose_name_plural': 'marked files',
-                'ordering': ['-id'],
+                "verbose_name": "marked file",
+                "verbose_name_plural": "marked files",
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='spreadsheetimport',
-            name='mends',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='mended_copies', to='customers.markedfile', verbose_name='mended copy of'),
+            model_name="spreadsheetimport",
+            name="mends",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="mended_copies",
+                to="customers.markedfile",
+                verbose_name="mended copy of",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='markedfile',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'done', 'failed', 'expired'])), name='marked_file_has_a_known_status'),
+            model_name="markedfile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["queued", "running", "done", "failed", "expired"])),
+                name="marked_file_has_a_known_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='markedfile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_until__isnull', False), ('status', 'running')), models.Q(models.Q(('status', 'running'), _negated=True), ('lease_until', None)), _connector='OR'), name='marked_file_is_leased_while_running'),
+            model_name="markedfile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease_until__isnull", False), ("status", "running")),
+                    models.Q(models.Q(("status", "running"), _negated=True), ("lease_until", None)),
+                    _connector="OR",
+                ),
+                name="marked_file_is_leased_while_running",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='markedfile',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'done'), models.Q(('stored_name', ''), _negated=True)), models.Q(models.Q(('status', 'done'), _negated=True), ('stored_name', '')), _connector='OR'), name='marked_file_lies_there_exactly_while_done'),
+            model_name="markedfile",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "done"), models.Q(("stored_name", ""), _negated=True)),
+                    models.Q(models.Q(("status", "done"), _negated=True), ("stored_name", "")),
+                    _connector="OR",
+                ),
+                name="marked_file_lies_there_exactly_while_done",
+            ),
         ),
     ]

@@ -9,6 +9,10 @@ from customers.models.marked_file import MarkedFile
 from customers.models.export import Export
 from customers.models.import_layout import ImportLayout
 from customers.models.order import CustomerAccount, Order, OrderChange, OrderLine, OrderStatusWord
+from customers.models.order_exception import OrderException
+from customers.models.shipment import Shipment, ShipmentEvent
+from customers.models.event import CustomerEvent
+from customers.models.follow_up import FollowUp
 from customers.models.import_history import ImportedBuyer, ImportedChange, ImportedOrder, UndoFinding
 from customers.models.clock_offset import ClockOffset
 
@@ -19,8 +23,10 @@ __all__ = [
     "ContactPoint",
     "Customer",
     "CustomerAccount",
+    "CustomerEvent",
     "CustomerTag",
     "Export",
+    "FollowUp",
     "ImportLayout",
     "ImportedBuyer",
     "ImportedChange",
@@ -30,8 +36,11 @@ __all__ = [
     "MarkedFile",
     "Order",
     "OrderChange",
+    "OrderException",
     "OrderLine",
     "OrderStatusWord",
+    "Shipment",
+    "ShipmentEvent",
     "SpreadsheetImport",
     "Suppression",
     "Tag",

@@ -29,6 +29,17 @@ class Tier(models.Model):
 
     name = models.CharField(_("name"), max_length=30, unique=True)
     rank = models.PositiveSmallIntegerField(_("rank"), default=0)
+    # Who reaches one of the thresholds is in; without any, staff alone give the tier.
+    minimum_spending = models.DecimalField(
+        _("from a spending of"), max_digits=12, decimal_places=2, null=True, blank=True
+    )
+    minimum_orders = models.PositiveIntegerField(_("from so many orders"), null=True, blank=True)
+    within_days = models.PositiveSmallIntegerField(
+        _("within so many days"), default=365, db_default=365, help_text=_("Older orders do not count.")
+    )
+    is_vip = models.BooleanField(
+        _("VIP"), default=False, db_default=False, help_text=_("A person calls them when something goes wrong.")
+    )
     # The import that brought the tier: its undo removes it again, unless somebody uses it.
     brought_by = models.ForeignKey(
         "customers.SpreadsheetImport",
@@ -167,6 +178,8 @@ class Customer(models.Model):
     tags = models.ManyToManyField(
         Tag, through="CustomerTag", related_name="customers", blank=True, verbose_name=_("tags")
     )
+    # Given by a person: computing tiers leaves it alone.
+    has_own_tier = models.BooleanField(_("tier given by hand"), default=False, db_default=False)
     city = models.CharField(_("city"), max_length=60, blank=True)
     province = models.CharField(_("province"), max_length=60, blank=True)
     external_id = models.CharField(_("number in the shop's own system"), max_length=100, blank=True, default="")

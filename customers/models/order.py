@@ -145,6 +145,10 @@ class Order(models.Model):
             models.Index(fields=["ordered_at"], name="order_by_time"),
             # The customer's page, spending, and undo: who has ordered stays.
             models.Index(fields=["customer", "-id"], name="order_of_customer"),
+            # Reminders that count days from a date.
+            models.Index(fields=["promised_at"], name="order_promised", condition=Q(promised_at__isnull=False)),
+            models.Index(fields=["ship_by_at"], name="order_to_be_shipped", condition=Q(ship_by_at__isnull=False)),
+            models.Index(fields=["delivered_at"], name="order_arrived", condition=Q(delivered_at__isnull=False)),
             # Joining the orders of an account that turned out to be somebody known.
             models.Index(fields=["account"], name="order_of_account", condition=Q(account__isnull=False)),
         ]
