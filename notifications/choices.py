@@ -38,6 +38,14 @@ class CapPolicy(models.TextChoices):
     HOLD = "hold", _("Wait until the cap allows it")
 
 
+class NightPolicy(models.TextChoices):
+    """What a message of a class without hard hours does at night."""
+
+    BY_CLASS = "", _("As the quiet hours of its class say")
+    SEND = "send", _("Goes out at any hour")
+    WAIT = "wait", _("Waits for the morning, as long as it is still of use")
+
+
 class HeldFor(models.TextChoices):
     """Why a delivery waits beyond its hour."""
 

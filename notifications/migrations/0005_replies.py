@@ -7,120 +7,206 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('customers', '0002_clock_and_evidence'),
-        ('notifications', '0004_provider_account_of_a_cloud'),
+        ("customers", "0002_clock_and_evidence"),
+        ("notifications", "0004_provider_account_of_a_cloud"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Reply',
+            name="Reply",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(blank=True, max_length=254, verbose_name='number')),
-                ('text', models.TextField(blank=True, max_length=2000, verbose_name='text')),
-                ('signature', models.CharField(blank=True, max_length=60, verbose_name='signature')),
-                ('provider_id', models.CharField(blank=True, max_length=80, verbose_name="provider's number")),
-                ('fingerprint', models.BinaryField(max_length=32, verbose_name='fingerprint')),
-                ('said_at', models.DateTimeField(verbose_name='said at')),
-                ('received_at', models.DateTimeField(verbose_name='received at')),
-                ('meaning', models.CharField(choices=[('opt_out', 'Opt-out'), ('suggestion', 'Perhaps an opt-out'), ('conversation', 'Conversation')], max_length=12, verbose_name='meaning')),
-                ('handled_as', models.CharField(blank=True, choices=[('opted_out', 'Taken as an opt-out'), ('no_opt_out', 'No opt-out'), ('answered', 'Answered')], default='', max_length=10, verbose_name='handled as')),
-                ('handled_at', models.DateTimeField(blank=True, null=True, verbose_name='handled at')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(blank=True, max_length=254, verbose_name="number")),
+                ("text", models.TextField(blank=True, max_length=2000, verbose_name="text")),
+                ("signature", models.CharField(blank=True, max_length=60, verbose_name="signature")),
+                ("provider_id", models.CharField(blank=True, max_length=80, verbose_name="provider's number")),
+                ("fingerprint", models.BinaryField(max_length=32, verbose_name="fingerprint")),
+                ("said_at", models.DateTimeField(verbose_name="said at")),
+                ("received_at", models.DateTimeField(verbose_name="received at")),
+                (
+                    "meaning",
+                    models.CharField(
+                        choices=[
+                            ("opt_out", "Opt-out"),
+                            ("suggestion", "Perhaps an opt-out"),
+                            ("conversation", "Conversation"),
+                        ],
+                        max_length=12,
+                        verbose_name="meaning",
+                    ),
+                ),
+                (
+                    "handled_as",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("opted_out", "Taken as an opt-out"),
+                            ("no_opt_out", "No opt-out"),
+                            ("answered", "Answered"),
+                        ],
+                        default="",
+                        max_length=10,
+                        verbose_name="handled as",
+                    ),
+                ),
+                ("handled_at", models.DateTimeField(blank=True, null=True, verbose_name="handled at")),
             ],
             options={
-                'verbose_name': 'reply',
-                'verbose_name_plural': 'replies',
+                "verbose_name": "reply",
+                "verbose_name_plural": "replies",
             },
         ),
         migrations.RemoveIndex(
-            model_name='receipt',
-            name='receipt_waiting',
+            model_name="receipt",
+            name="receipt_waiting",
         ),
         migrations.AddField(
-            model_name='provideraccount',
-            name='previous_callback_token',
-            field=models.CharField(blank=True, db_default='', default='', max_length=64, verbose_name='previous callback token'),
+            model_name="provideraccount",
+            name="previous_callback_token",
+            field=models.CharField(
+                blank=True, db_default="", default="", max_length=64, verbose_name="previous callback token"
+            ),
         ),
         migrations.AddField(
-            model_name='provideraccount',
-            name='previous_token_until',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='previous token until'),
+            model_name="provideraccount",
+            name="previous_token_until",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="previous token until"),
         ),
         migrations.AddField(
-            model_name='receipt',
-            name='kind',
-            field=models.CharField(choices=[('receipts', 'Receipts'), ('replies', 'Replies')], db_default='receipts', default='receipts', max_length=8, verbose_name='kind'),
+            model_name="receipt",
+            name="kind",
+            field=models.CharField(
+                choices=[("receipts", "Receipts"), ("replies", "Replies")],
+                db_default="receipts",
+                default="receipts",
+                max_length=8,
+                verbose_name="kind",
+            ),
         ),
         migrations.AddField(
-            model_name='receipt',
-            name='look_after',
-            field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='look at it after'),
+            model_name="receipt",
+            name="look_after",
+            field=models.DateTimeField(
+                db_default=django.db.models.functions.datetime.Now(), verbose_name="look at it after"
+            ),
         ),
         migrations.AddField(
-            model_name='signature',
-            name='opt_out_words',
-            field=models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='further opt-out words'),
+            model_name="signature",
+            name="opt_out_words",
+            field=models.CharField(
+                blank=True, db_default="", default="", max_length=200, verbose_name="further opt-out words"
+            ),
         ),
         migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(condition=models.Q(('applied_at', None)), fields=['kind', 'look_after'], name='receipt_waiting'),
+            model_name="receipt",
+            index=models.Index(
+                condition=models.Q(("applied_at", None)), fields=["kind", "look_after"], name="receipt_waiting"
+            ),
         ),
         migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(condition=models.Q(('applied_at__isnull', False)), fields=['received_at'], name='receipt_understood'),
+            model_name="receipt",
+            index=models.Index(
+                condition=models.Q(("applied_at__isnull", False)), fields=["received_at"], name="receipt_understood"
+            ),
         ),
         migrations.AddIndex(
-            model_name='receipt',
-            index=models.Index(condition=models.Q(('problem', ''), _negated=True), fields=['-id'], name='receipt_with_problem'),
+            model_name="receipt",
+            index=models.Index(
+                condition=models.Q(("problem", ""), _negated=True), fields=["-id"], name="receipt_with_problem"
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('called_at__isnull', False)), fields=['token'], name='submission_of_token'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("called_at__isnull", False)), fields=["token"], name="submission_of_token"
+            ),
         ),
         migrations.AddField(
-            model_name='reply',
-            name='account',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='replies', to='notifications.provideraccount', verbose_name='provider account'),
+            model_name="reply",
+            name="account",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="replies",
+                to="notifications.provideraccount",
+                verbose_name="provider account",
+            ),
         ),
         migrations.AddField(
-            model_name='reply',
-            name='customer',
-            field=models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='replies', to='customers.customer', verbose_name='customer'),
+            model_name="reply",
+            name="customer",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="replies",
+                to="customers.customer",
+                verbose_name="customer",
+            ),
         ),
         migrations.AddField(
-            model_name='reply',
-            name='handled_by',
-            field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='handled by'),
+            model_name="reply",
+            name="handled_by",
+            field=models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="handled by",
+            ),
         ),
         migrations.AddIndex(
-            model_name='reply',
-            index=models.Index(condition=models.Q(('handled_at', None), models.Q(('meaning', 'opt_out'), _negated=True)), fields=['-id'], name='reply_needing_attention'),
+            model_name="reply",
+            index=models.Index(
+                condition=models.Q(("handled_at", None), models.Q(("meaning", "opt_out"), _negated=True)),
+                fields=["-id"],
+                name="reply_needing_attention",
+            ),
         ),
         migrations.AddIndex(
-            model_name='reply',
-            index=models.Index(fields=['meaning', '-id'], name='reply_of_meaning'),
+            model_name="reply",
+            index=models.Index(fields=["meaning", "-id"], name="reply_of_meaning"),
         ),
         migrations.AddIndex(
-            model_name='reply',
-            index=models.Index(fields=['number', 'said_at'], name='reply_from_number'),
+            model_name="reply",
+            index=models.Index(fields=["number", "said_at"], name="reply_from_number"),
         ),
         migrations.AddIndex(
-            model_name='reply',
-            index=models.Index(fields=['customer'], name='reply_of_customer'),
+            model_name="reply",
+            index=models.Index(fields=["customer"], name="reply_of_customer"),
         ),
         migrations.AddConstraint(
-            model_name='reply',
-            constraint=models.UniqueConstraint(fields=('account', 'fingerprint'), name='reply_is_kept_once_per_account'),
+            model_name="reply",
+            constraint=models.UniqueConstraint(
+                fields=("account", "fingerprint"), name="reply_is_kept_once_per_account"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reply',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('handled_as', ''), ('handled_at', None), ('handled_by', None)), models.Q(models.Q(('handled_as', ''), _negated=True), ('handled_at__isnull', False), ('handled_by__isnull', False)), _connector='OR'), name='reply_is_handled_by_a_person_at_a_moment'),
+            model_name="reply",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("handled_as", ""), ("handled_at", None), ("handled_by", None)),
+                    models.Q(
+                        models.Q(("handled_as", ""), _negated=True),
+                        ("handled_at__isnull", False),
+                        ("handled_by__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="reply_is_handled_by_a_person_at_a_moment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reply',
-            constraint=models.CheckConstraint(condition=models.Q(('meaning__in', ['opt_out', 'suggestion', 'conversation'])), name='reply_has_a_known_meaning'),
+            model_name="reply",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("meaning__in", ["opt_out", "suggestion", "conversation"])),
+                name="reply_has_a_known_meaning",
+            ),
         ),
     ]

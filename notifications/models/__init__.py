@@ -7,6 +7,8 @@ from notifications.models.registered_text import RegisteredSignature, Registered
 from notifications.models.message import Message
 from notifications.models.submission import Submission
 from notifications.models.delivery import Delivery, DeliveryTally, Hold
+from notifications.models.concern import Concern
+from notifications.models.inbox_item import InboxItem
 from notifications.models.receipt import Receipt
 from notifications.models.reply import Reply
 from notifications.models.policy import FrequencyCap, QuietHours, RecentSends
@@ -22,6 +24,7 @@ __all__ = [
     "AlertNotice",
     "BrakePull",
     "BrakeRule",
+    "Concern",
     "DatabaseIdentity",
     "Delivery",
     "DeliveryTally",
@@ -29,6 +32,7 @@ __all__ = [
     "HealthChange",
     "Heartbeat",
     "Hold",
+    "InboxItem",
     "Message",
     "ProviderAccount",
     "QuietHours",

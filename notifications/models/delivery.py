@@ -102,6 +102,8 @@ class Delivery(models.Model):
     segments = models.PositiveSmallIntegerField(_("billed segments"), default=0, db_default=0)
     cost = models.DecimalField(_("cost"), max_digits=10, decimal_places=4, default=0, db_default=0)
     provider_id = models.CharField(_("provider's number"), max_length=80, blank=True, default="", db_default="")
+    # Where a message stays open for good, as those of reminders do; otherwise the message's own hour counts.
+    send_until = models.DateTimeField(_("of use until"), null=True, blank=True)
     created_at = models.DateTimeField(_("planned at"))
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)

@@ -3,12 +3,13 @@
 from decimal import Decimal
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel, Purpose
-from notifications.choices import CapPolicy
+from notifications.choices import CapPolicy, NightPolicy
 from notifications.models.template import Template
 
 
@@ -49,6 +50,14 @@ class Message(models.Model):
     signature = models.CharField(_("signature"), max_length=16, blank=True)
     body = models.TextField(_("text"))
     opt_out_wording = models.CharField(_("opt-out wording"), max_length=30, blank=True)
+    # Of an e-mail and of an item in the inbox.
+    subject = models.CharField(_("subject"), max_length=120, blank=True, default="", db_default="")
+    html = models.TextField(_("formatted text"), blank=True, default="", db_default="")
+    # Codes of notifications.stops: what makes a delivery pointless, asked up to the moment of its call.
+    stop_when = ArrayField(
+        models.CharField(max_length=20), default=list, db_default=[], blank=True, verbose_name=_("is not sent once")
+    )
+    night = models.CharField(_("at night"), max_length=4, choices=NightPolicy, blank=True, default="", db_default="")
     cap_policy = models.CharField(_("over the cap"), max_length=4, choices=CapPolicy, default=CapPolicy.SKIP)
     is_test = models.BooleanField(_("test"), default=False)
     price = models.DecimalField(_("price per segment"), max_digits=8, decimal_places=4, default=Decimal("0"))

@@ -38,6 +38,9 @@ class Template(models.Model):
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SMS)
     signature = models.ForeignKey(Signature, models.PROTECT, related_name="templates", verbose_name=_("signature"))
     body = models.TextField(_("text"), max_length=2000)
+    # Of an e-mail and of an item in the inbox; the text above is what programs without HTML show.
+    subject = models.CharField(_("subject"), max_length=120, blank=True, default="", db_default="")
+    html = models.TextField(_("formatted text"), max_length=20000, blank=True, default="", db_default="")
     opt_out_wording = models.CharField(_("opt-out wording"), max_length=30, blank=True, default="拒收请回复R")
     version = models.PositiveIntegerField(_("version"), default=1)
     created_at = models.DateTimeField(_("created at"), db_default=models.functions.Now())
