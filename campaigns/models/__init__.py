@@ -3,5 +3,17 @@
 from campaigns.models.segment import Segment
 from campaigns.models.campaign import Campaign, Variant
 from campaigns.models.kept_review import KeptReview
+from campaigns.models.reminder import Reminder, ReminderMessage, ReminderStep, ReminderText
+from campaigns.models.occasion import ReminderOccasion
 
-__all__ = ["Campaign", "KeptReview", "Segment", "Variant"]
+__all__ = [
+    "Campaign",
+    "KeptReview",
+    "Reminder",
+    "ReminderMessage",
+    "ReminderOccasion",
+    "ReminderStep",
+    "ReminderText",
+    "Segment",
+    "Variant",
+]
