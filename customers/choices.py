@@ -86,6 +86,7 @@ class ConsentSource(models.TextChoices):
     DECLARATION = "declaration", _("Declared for an imported file")
     STAFF = "staff", _("Entered by staff")
     REPLY = "reply", _("Reply of the customer")
+    LINK = "link", _("Unsubscribe link in an e-mail")
     PROVIDER = "provider", _("Told by the provider")
     API = "api", _("Shop's own system")
     UNDO = "undo", _("Undo of an import")
@@ -284,3 +285,23 @@ class FollowUpOutcome(models.TextChoices):
     NOT_REACHED = "not_reached", _("Not reached")
     WRONG_NUMBER = "wrong_number", _("Wrong number, corrected")
     REFUSED = "refused", _("Does not want to be called")
+
+
+class ApiScope(models.TextChoices):
+    """What a key to the API may do."""
+
+    ORDERS = "orders", _("Tell of orders and parcels")
+    EVENTS = "events", _("Tell of appointments, memberships, coupons, bills and carts")
+    CUSTOMERS = "customers", _("Add and change customers")
+    CONSENT = "consent", _("Record consent and opt-outs")
+    MESSAGES = "messages", _("Send one message to one customer")
+    INBOX = "inbox", _("Show customers their inbox")
+    READ = "read", _("See whole phone numbers and addresses")
+
+
+class IntegrationKind(models.TextChoices):
+    """In which form a shop system tells us of its orders."""
+
+    SHOPIFY = "shopify", _("Shopify webhooks")
+    YOUZAN = "youzan", _("Youzan push")
+    GENERIC = "generic", _("A system of your own")

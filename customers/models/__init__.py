@@ -14,9 +14,14 @@ from customers.models.shipment import Shipment, ShipmentEvent
 from customers.models.event import CustomerEvent
 from customers.models.follow_up import FollowUp
 from customers.models.import_history import ImportedBuyer, ImportedChange, ImportedOrder, UndoFinding
+from customers.models.api_key import ApiAnswer, ApiKey, ApiUsage
+from customers.models.integration import Integration, WebhookCall
 from customers.models.clock_offset import ClockOffset
 
 __all__ = [
+    "ApiAnswer",
+    "ApiKey",
+    "ApiUsage",
     "ClockOffset",
     "Consent",
     "ConsentChange",
@@ -32,6 +37,7 @@ __all__ = [
     "ImportedChange",
     "ImportedOrder",
     "ImportedRow",
+    "Integration",
     "LayoutMemory",
     "MarkedFile",
     "Order",
@@ -46,4 +52,5 @@ __all__ = [
     "Tag",
     "Tier",
     "UndoFinding",
+    "WebhookCall",
 ]
