@@ -82,6 +82,8 @@ class GatewayKind(models.TextChoices):
     GENERIC_HTTP = "generic_http", _("JSON over HTTP")
     ALIYUN_SMS = "aliyun_sms", _("Aliyun SMS")
     TENCENT_SMS = "tencent_sms", _("Tencent Cloud SMS")
+    SMTP = "smtp", _("Mail server (SMTP)")
+    INBOX = "inbox", _("In-app inbox")
 
 
 # They compose each message themselves, from a text that they have approved and its parameters.

@@ -14,19 +14,22 @@ class ProviderAccount(models.Model):
     """
     One account at a gateway: where it is, what a segment costs, how many numbers a call carries.
 
-    The secret is stored encrypted and never shown again. `url` is the address for sending, or the
-    scheme and endpoint of a cloud; the time-outs are in seconds.
+    The secret is stored encrypted and never shown again. `url` is the address for sending, the scheme
+    and endpoint of a cloud, or a mail server (smtps://host:465, smtp+starttls://host:587); the time-outs are in
+    seconds. The inbox has neither address nor secret.
     """
 
     name = models.CharField(_("name"), max_length=60, unique=True)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SMS)
     gateway = models.CharField(_("gateway"), max_length=20, choices=GatewayKind, default=GatewayKind.GENERIC_HTTP)
-    url = models.CharField(_("address for sending"), max_length=300)
+    url = models.CharField(_("address for sending"), max_length=300, blank=True)
     query_url = models.CharField(_("address for queries"), max_length=300, blank=True, default="")
     key_id = models.CharField(_("key ID"), max_length=128, blank=True, default="", db_default="")
     encrypted_secret = models.BinaryField(_("secret"), blank=True, default=b"")
     region = models.CharField(_("region"), max_length=40, blank=True, default="", db_default="")
     app_id = models.CharField(_("application ID"), max_length=40, blank=True, default="", db_default="")
+    from_address = models.CharField(_("sender's address"), max_length=254, blank=True, default="", db_default="")
+    from_name = models.CharField(_("sender's name"), max_length=60, blank=True, default="", db_default="")
     field_names = models.JSONField(_("field names"), default=dict, blank=True)
     callback_token = models.CharField(_("callback token"), max_length=64, unique=True)
     # After a change both are believed until the moment named: the gateway's console is changed by hand.
@@ -65,6 +68,15 @@ class ProviderAccount(models.Model):
             models.CheckConstraint(
                 name="provider_account_of_tencent_names_its_application",
                 condition=~Q(gateway=GatewayKind.TENCENT_SMS) | ~Q(app_id=""),
+            ),
+            models.CheckConstraint(
+                name="provider_account_of_a_mail_server_names_its_sender",
+                condition=~Q(gateway=GatewayKind.SMTP) | Q(channel=Channel.EMAIL) & ~Q(from_address=""),
+            ),
+            models.CheckConstraint(
+                name="provider_account_of_the_inbox_fills_the_inbox",
+                condition=Q(gateway=GatewayKind.INBOX, channel=Channel.INBOX)
+                | ~Q(gateway=GatewayKind.INBOX) & ~Q(channel=Channel.INBOX),
             ),
             models.CheckConstraint(
                 name="provider_account_has_a_share_of_its_channel", condition=Q(share__range=(1, 1000))

@@ -37,7 +37,7 @@ class Template(models.Model):
     purpose = models.CharField(_("class"), max_length=13, choices=Purpose, default=Purpose.MARKETING)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel, default=Channel.SMS)
     signature = models.ForeignKey(Signature, models.PROTECT, related_name="templates", verbose_name=_("signature"))
-    body = models.TextField(_("text"), max_length=2000)
+    body = models.TextField(_("text"), max_length=20000)
     # Of an e-mail and of an item in the inbox; the text above is what programs without HTML show.
     subject = models.CharField(_("subject"), max_length=120, blank=True, default="", db_default="")
     html = models.TextField(_("formatted text"), max_length=20000, blank=True, default="", db_default="")
