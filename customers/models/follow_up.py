@@ -22,6 +22,18 @@ class FollowUpQuerySet(models.QuerySet):
         """Open ones whose time is over."""
         return self.open().filter(due_at__lt=now)
 
+    def waiting_for(self, user):
+        """Open ones that this person has taken, or that nobody has."""
+        return self.open().filter(Q(owner=user) | Q(owner=None))
+
+    def take(self, by):
+        """Nobody's → theirs; answers how many."""
+        return self.open().filter(owner=None).update(owner=by)
+
+    def hand_over(self, to, *, of):
+        """From the one who is believed to have it to somebody else, or to nobody; answers how many."""
+        return self.open().filter(owner=of).update(owner=to)
+
     def first_call(self, now):
         """Write down the moment of the first call, once."""
         return self.open().filter(called_at=None).update(called_at=now)
