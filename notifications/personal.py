@@ -6,7 +6,7 @@ from django.db import connection
 
 from notifications import text
 from notifications.models import Message
-from notifications.rendering import VARIABLES
+from notifications.rendering import OF_OCCASION, VARIABLES
 
 # Aliases: c customer, t tier, a.address the address written to.
 VALUE_SQL = {
@@ -21,6 +21,8 @@ VALUE_SQL = {
     # The shop's name is the message's signature.
     "shop": "''",
 }
+# What only an order or an event tells is frozen with the delivery; where there is none it is empty.
+VALUE_SQL |= dict.fromkeys(OF_OCCASION, "''")
 JOINS = "LEFT JOIN customers_tier t ON t.id = c.tier_id"
 
 

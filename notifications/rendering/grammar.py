@@ -48,7 +48,7 @@ class Facts:
     ends_in_value: bool = False
 
 
-def check_source(source: str) -> str:
+def check_source(source: str, *, maximum: int = MAXIMUM_SOURCE) -> str:
     """
     The source with plain line ends and blanks, ready for the parser.
 
@@ -57,8 +57,8 @@ def check_source(source: str) -> str:
     source = source.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
     if not source.strip():
         raise Refused("empty", {})
-    if len(source) > MAXIMUM_SOURCE:
-        raise Refused("too_long", {"length": len(source), "maximum": MAXIMUM_SOURCE})
+    if len(source) > maximum:
+        raise Refused("too_long", {"length": len(source), "maximum": maximum})
     for position, mark in text.invisible_marks(source):
         line = source.count("\n", 0, position) + 1
         before = source[:position].rpartition("\n")[2]

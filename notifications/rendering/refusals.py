@@ -132,6 +132,36 @@ SENTENCES = {
         "With the marks of its variables the text has %(length)s characters; at most %(maximum)s "
         "can be registered. Shorten it."
     ),
+    # Of letters.
+    "subject_empty": _("Write a subject: it is what the customer sees first."),
+    "subject_lines": _("A subject is one line. Take the line breaks out."),
+    "html_tag": _("Line %(line)s: <%(tag)s> is not possible in a letter. You can use: %(known)s."),
+    "html_attribute": _("Line %(line)s: “%(attribute)s” is not possible in <%(tag)s>. You can use: %(known)s."),
+    "html_handler": _("Line %(line)s: “%(attribute)s” would run a script, and no mail program does. Take it out."),
+    "html_value_in_tag": _(
+        "Line %(line)s: inside <%(tag)s> a variable can stand only in href, alt and title, and a condition "
+        "nowhere. Put it between the tags."
+    ),
+    "html_link": _(
+        "Line %(line)s: the link “%(address)s” must begin with https://, http://, mailto: or tel:, and a variable "
+        "can stand only behind the name of the site."
+    ),
+    "html_picture": _(
+        "Line %(line)s: the address of the picture, “%(address)s”, must begin with https:// and hold no variable."
+    ),
+    "html_style": _(
+        "Line %(line)s: “%(words)s” is not possible in style, because it loads or covers something. Take it out."
+    ),
+    "html_bracket": _("Line %(line)s: “<” begins no tag here. Write &lt; for the sign itself, or close the tag."),
+    "html_comment": _("Line %(line)s: comments and declarations such as <!-- … --> are not possible. Take them out."),
+    "html_closes_nothing": _(
+        "Line %(line)s: </%(tag)s> closes nothing that was opened last. Close the tags in the opposite order."
+    ),
+    "html_unclosed": _("Line %(line)s: <%(tag)s> is never closed. Write </%(tag)s> where it ends."),
+    "html_condition": _(
+        "Line %(line)s: <%(tag)s> begins or ends inside a condition, but not both. Put {%% if %%} and {%% endif %%} "
+        "around the whole of it."
+    ),
 }
 
 NOTATIONS = {

@@ -10,7 +10,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from notifications import text
 from notifications.rendering.filling import CUT, Form, check_rules, form_of
-from notifications.rendering.grammar import Grammar, check_source
+from notifications.rendering.grammar import MAXIMUM_SOURCE, Grammar, check_source
 from notifications.rendering.measuring import Length, Measured
 from notifications.rendering.refusals import Refused
 from notifications.rendering.variables import VARIABLES, Variable
@@ -43,10 +43,14 @@ class TooLong(Exception):
 
     msgid = _("With these values the text has more than %(maximum)s characters.")
 
+    def __init__(self, maximum: int = MAXIMUM_OUTPUT):
+        super().__init__(maximum)
+        self.maximum = maximum
+
     @property
     def note(self) -> text.Note:
         """The sentence for staff and its values."""
-        return self.msgid, {"maximum": MAXIMUM_OUTPUT}
+        return self.msgid, {"maximum": self.maximum}
 
 
 # The second wall: the grammar lets none of this through
@@ -109,22 +113,24 @@ HTML = sandbox(html=True)
 # Compiling
 
 
-def parse(source: str, *, known: Mapping[str, Variable] = VARIABLES, html: bool = False) -> "CompiledTemplate":
+def parse(
+    source: str, *, known: Mapping[str, Variable] = VARIABLES, html: bool = False, maximum: int = MAXIMUM_SOURCE
+) -> "CompiledTemplate":
     """
-    Check a template and compile it; `html` escapes the values.
+    Check a template and compile it; `html` escapes the values, `maximum` is the longest source and text.
 
     Raises Refused with a sentence that names the place and the remedy. This is the only way to a
     template, so a text that was changed behind the admin's back is checked again before it is used.
     """
     if known is VARIABLES:
-        return _parse_usual(source, html)
-    return CompiledTemplate(source, known, html=html)
+        return _parse_usual(source, html, maximum)
+    return CompiledTemplate(source, known, html=html, maximum=maximum)
 
 
 @lru_cache(maxsize=256)
-def _parse_usual(source: str, html: bool) -> "CompiledTemplate":
+def _parse_usual(source: str, html: bool, maximum: int) -> "CompiledTemplate":
     # Compiling takes a thousand times as long as rendering.
-    return CompiledTemplate(source, VARIABLES, html=html)
+    return CompiledTemplate(source, VARIABLES, html=html, maximum=maximum)
 
 
 def syntax_tree(source: str, environment: Sandbox) -> nodes.Template:
@@ -159,8 +165,9 @@ class CompiledTemplate:
     is empty show in the length of the text) and `tested_only` (only whether it is empty).
     """
 
-    def __init__(self, source: str, known: Mapping[str, Variable], *, html: bool):
-        self.source = check_source(source)
+    def __init__(self, source: str, known: Mapping[str, Variable], *, html: bool, maximum: int = MAXIMUM_SOURCE):
+        self.source = check_source(source, maximum=maximum)
+        self.maximum_output = max(maximum, MAXIMUM_OUTPUT)
         environment = HTML if html else PLAIN
         grammar = Grammar(known)
         tree = grammar.template(syntax_tree(self.source, environment))
@@ -203,13 +210,13 @@ class CompiledTemplate:
         The body for one person.
 
         Values are cleaned (`text.clean_value`) and inserted literally. Raises MissingValue if something
-        printed is empty and has no default, TooLong above 2,000 characters, and TypeError if `values`
-        holds anything but strings.
+        printed is empty and has no default, TooLong above 2,000 characters (a letter: its own maximum),
+        and TypeError if `values` holds anything but strings.
         """
         pieces = self._pieces(values)
         body = self._body % pieces if self._form else "".join(pieces)
-        if len(body) > MAXIMUM_OUTPUT:
-            raise TooLong
+        if len(body) > self.maximum_output:
+            raise TooLong(self.maximum_output)
         return body
 
     def _pieces(self, values: Mapping[str, str]) -> tuple[str, ...]:

@@ -41,4 +41,24 @@ VARIABLES = registry(
     Variable("birthday", _("Birthday, month and day"), "10月3日", 10, ("生日",)),
     Variable("phone_tail", _("Last four digits of the phone number"), "8000", 4, ("手机尾号", "尾号")),
     Variable("shop", _("Name of the shop"), "鸿雁花店", LONGEST_VALUE, ("店铺", "店铺名", "店名")),
+    # Of the order or event that a reminder speaks of; nobody else knows them.
+    Variable("order_number", _("Order number"), "20261123000123", LONGEST_VALUE, ("订单号", "订单编号")),
+    Variable("amount", _("Amount of the order"), "128.00", 12, ("金额", "订单金额")),
+    Variable("product", _("Product, the first of the order"), "厄瓜多尔玫瑰11枝", 20, ("商品", "商品名")),
+    Variable("product_count", _("Number of products"), "3", 6, ("件数",)),
+    Variable("order_count", _("Number of orders, where one message stands for several"), "2", 4, ("订单数",)),
+    Variable("carrier", _("Carrier"), "顺丰速运", 20, ("快递公司", "快递")),
+    Variable("tracking_number", _("Tracking number"), "SF1234567890123", LONGEST_VALUE, ("快递单号", "运单号")),
+    Variable("reason", _("What happened, in the shop's words"), "银行卡余额不足", LONGEST_VALUE, ("原因",)),
+    Variable("due_date", _("The date it is about"), "11月25日", 12, ("日期",)),
+    Variable("due_time", _("The time it is about"), "14:30", 8, ("时间",)),
+    Variable("days_left", _("Days until then"), "3", 4, ("剩余天数",)),
+    Variable("event_title", _("Title of the event"), "插花体验课", 20, ("事项",)),
+    Variable("event_place", _("Place of the event"), "西湖店", 20, ("地点",)),
+    Variable("event_value", _("Amount or number of the event"), "50元", 12, ("数额",)),
+    Variable("code", _("Code of a coupon"), "ROSE50", 20, ("券码",)),
+    Variable("compensation", _("Compensation"), "10元优惠券", 30, ("补偿",)),
 )
+
+OF_CUSTOMER = frozenset({"name", "title", "tier", "city", "birthday", "phone_tail", "shop"})
+OF_OCCASION = frozenset(VARIABLES) - OF_CUSTOMER
