@@ -38,6 +38,8 @@ TIMETABLE = [
     Line("customers.jobs.purge_uploads", "default", 600),
     Line("customers.jobs.purge_exports", "default", 600),
     Line("customers.jobs.purge_marked_files", "default", 600),
+    # Works in one hour of the night.
+    Line("customers.jobs.recompute_tiers", "default", 3600),
 ]
 
 

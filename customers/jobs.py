@@ -4,9 +4,12 @@ import logging
 
 from customers import clock
 from customers.models import Export, MarkedFile, SpreadsheetImport
-from customers.services import exports, import_undo, imports, marked_files
+from customers.services import exports, import_undo, imports, marked_files, tiers
 
 logger = logging.getLogger(__name__)
+
+# When nobody is at the counter.
+HOUR_OF_TIERS = 3
 
 
 def read_upload(*, import_id: int) -> dict[str, int]:
@@ -82,3 +85,11 @@ def write_marked_files() -> dict[str, int]:
 def purge_marked_files() -> dict[str, int]:
     """Delete marked files whose own file is gone."""
     return marked_files.purge(clock.now())
+
+
+def recompute_tiers(*, at_once: bool = False) -> dict[str, int]:
+    """Put customers on the tiers they reach: in the night, or at once when somebody asked for it."""
+    now = clock.now()
+    if not at_once and now.astimezone(clock.shop_zone()).hour != HOUR_OF_TIERS:
+        return {}
+    return {"moved": tiers.recompute(now=now).total()}

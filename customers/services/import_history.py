@@ -11,8 +11,9 @@ FIELDS = """jsonb_build_object(
     'birthday', jsonb_build_array(
         {customer}.birth_year, {customer}.birth_month, {customer}.birth_day, {customer}.birth_calendar
     ),
-    'tier', {customer}.tier_id, 'province', {customer}.province, 'city', {customer}.city, 'note', {customer}.note,
-    'external_id', {customer}.external_id, 'updated_at', {customer}.updated_at
+    'tier', {customer}.tier_id, 'has_own_tier', {customer}.has_own_tier, 'province', {customer}.province,
+    'city', {customer}.city, 'note', {customer}.note, 'external_id', {customer}.external_id,
+    'updated_at', {customer}.updated_at
 )"""
 # Lists and objects in a fixed order, so that equal states are equal texts.
 ADDRESSES = """(

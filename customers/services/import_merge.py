@@ -32,11 +32,11 @@ ON CONFLICT (name) DO NOTHING
 
 CREATE_CUSTOMERS = """
 INSERT INTO customers_customer (
-    id, name, gender, birth_year, birth_month, birth_day, birth_calendar, tier_id, city, province, external_id, note,
-    created_at, updated_at
+    id, name, gender, birth_year, birth_month, birth_day, birth_calendar, tier_id, has_own_tier, city, province,
+    external_id, note, created_at, updated_at
 )
 SELECT planned.customer_id, planned.name, planned.gender, planned.birth_year, planned.birth_month, planned.birth_day,
-       planned.birth_calendar, tier.id, planned.city, planned.province,
+       planned.birth_calendar, tier.id, tier.id IS NOT NULL, planned.city, planned.province,
        CASE WHEN planned.keeps_external_id THEN planned.external_id ELSE '' END, planned.note, %(now)s, %(now)s
 FROM planned_row planned
 LEFT JOIN customers_tier tier ON tier.name = planned.tier
@@ -64,6 +64,7 @@ UPDATE customers_customer target SET
         WHEN planned.birth_month IS NULL THEN target.birth_calendar ELSE planned.birth_calendar
     END,
     tier_id = CASE {CLEARS.format("tier", "NULL")} ELSE coalesce(tier.id, target.tier_id) END,
+    has_own_tier = CASE {CLEARS.format("tier", "false")} ELSE tier.id IS NOT NULL OR target.has_own_tier END,
     province = CASE {CLEARS.format("province", "''")}
         ELSE coalesce(nullif(planned.province, ''), target.province) END,
     city = CASE {CLEARS.format("city", "''")} ELSE coalesce(nullif(planned.city, ''), target.city) END,

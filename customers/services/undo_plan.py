@@ -78,7 +78,7 @@ WITH change AS MATERIALIZED (
 INSERT INTO undone_value (number, customer_id, field, ours, before, present, verdict)
 SELECT value.*, CASE
     WHEN value.present IS NOT DISTINCT FROM value.before THEN 'gone'
-    WHEN value.field = 'updated_at' AND value.present <> value.ours THEN 'gone'
+    WHEN value.field IN ('updated_at', 'has_own_tier') AND value.present <> value.ours THEN 'gone'
     WHEN value.field = 'tag' AND value.before IS NOT NULL AND NOT EXISTS (
         SELECT FROM customers_tag tag WHERE tag.id = (value.before #>> '{{}}')::bigint
     ) THEN 'gone'
@@ -155,7 +155,8 @@ COUNTS = """
 SELECT CASE WHEN why = '' THEN 'removed' ELSE 'stays:' || why END, count(*) FROM undone_customer GROUP BY 1
 UNION ALL
 SELECT CASE WHEN field = 'tag' THEN 'tags' WHEN field LIKE 'address:%%' THEN 'addresses' ELSE 'fields' END, count(*)
-FROM undone_value WHERE verdict = 'restore' AND field <> 'updated_at' AND field NOT LIKE 'main:%%' GROUP BY 1
+FROM undone_value
+WHERE verdict = 'restore' AND field NOT IN ('updated_at', 'has_own_tier') AND field NOT LIKE 'main:%%' GROUP BY 1
 UNION ALL
 SELECT 'consents', count(DISTINCT customer_id) FROM undone_consent WHERE verdict = 'restore'
 UNION ALL

@@ -136,6 +136,8 @@ UPDATE customers_customer customer SET
         THEN (back.fields -> 'birthday' ->> 2)::smallint ELSE customer.birth_day END,
     birth_calendar = coalesce(back.fields -> 'birthday' ->> 3, customer.birth_calendar),
     tier_id = CASE WHEN back.fields ? 'tier' THEN (back.fields ->> 'tier')::bigint ELSE customer.tier_id END,
+    has_own_tier = CASE WHEN back.keeps_tier THEN customer.has_own_tier
+        ELSE coalesce((back.fields ->> 'has_own_tier')::boolean, customer.has_own_tier) END,
     province = coalesce(back.fields ->> 'province', customer.province),
     city = coalesce(back.fields ->> 'city', customer.city),
     note = coalesce(back.fields ->> 'note', customer.note),
@@ -144,6 +146,7 @@ UPDATE customers_customer customer SET
         THEN (back.fields ->> 'updated_at')::timestamptz ELSE %(now)s END
 FROM (
     SELECT customer_id, bool_and(verdict <> 'conflict') AS is_whole,
+           bool_or(field = 'tier' AND verdict = 'conflict') AS keeps_tier,
            coalesce(jsonb_object_agg(field, coalesce(before, 'null')) FILTER (
                WHERE verdict = 'restore' AND field <> 'tag' AND field NOT LIKE '%%:%%'
            ), '{}') AS fields
@@ -157,6 +160,7 @@ DELETE FROM customers_importedchange
 WHERE spreadsheet_import_id = %(import)s AND number BETWEEN %(first)s AND %(last)s
 """
 
+UNTOUCHED_TIER = "word.rank = 0 AND word.minimum_spending IS NULL AND word.minimum_orders IS NULL AND NOT word.is_vip"
 HOLD_WORDS = "SELECT id FROM {table} WHERE brought_by_id = ANY(%(undone)s) ORDER BY id FOR UPDATE"
 REMOVE_WORDS = (
     "DELETE FROM {table} word WHERE word.brought_by_id = ANY(%(undone)s) AND {untouched} AND NOT ({is_used})"
@@ -201,10 +205,10 @@ def take_back(cursor: CursorWrapper, rows: Range, *, file_name: str, by_id: int 
 def remove_words(cursor: CursorWrapper, undone: list[int]) -> dict[str, int]:
     """Remove the tags and tiers that undone imports brought and nobody uses; answers how many of each."""
     removed = {}
-    # A rank is given by a person: such a tier is the shop's own by now.
+    # A rank, a threshold and the mark of a VIP are given by a person: such a tier is the shop's own by now.
     for name, table, untouched in (
         ("tag_words", "customers_tag", "true"),
-        ("tiers", "customers_tier", "word.rank = 0"),
+        ("tiers", "customers_tier", UNTOUCHED_TIER),
     ):
         cursor.execute(HOLD_WORDS.format(table=table), {"undone": undone})
         statement = REMOVE_WORDS.format(table=table, untouched=untouched, is_used=ties.is_used(table))
