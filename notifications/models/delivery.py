@@ -159,6 +159,13 @@ class Delivery(models.Model):
                 condition=Q(finished_at__isnull=False, reason=""),
             ),
             models.Index(fields=["message", "reason", "id"], name="delivery_for_a_reason", condition=~Q(reason="")),
+            # Calls that staff owe to customers: what ended lately without arriving. It names nothing that settling a
+            # taken message writes, and holds none of those who were left out when the message was planned.
+            models.Index(
+                fields=["finished_at"],
+                name="delivery_did_not_arrive",
+                condition=Q(finished_at__isnull=False) & ~Q(reason=""),
+            ),
         ]
 
     def __str__(self):
