@@ -6,7 +6,7 @@ from django.db import connection
 
 from notifications import text
 from notifications.models import Message
-from notifications.rendering import OF_OCCASION, VARIABLES
+from notifications.rendering import LETTER_CHANNELS, OF_OCCASION, VARIABLES
 
 # Aliases: c customer, t tier, a.address the address written to.
 VALUE_SQL = {
@@ -23,6 +23,12 @@ VALUE_SQL = {
 }
 # What only an order or an event tells is frozen with the delivery; where there is none it is empty.
 VALUE_SQL |= dict.fromkeys(OF_OCCASION, "''")
+# An e-mail address has no last four digits, nor has an inbox: they are those of the phone.
+PHONE_TAIL_OF_A_LETTER = """
+coalesce((SELECT phone.tail FROM customers_contactpoint phone
+    WHERE phone.customer_id = c.id AND phone.channel = 'sms' AND phone.is_primary), '')
+"""
+VALUE_SQL_OF_LETTERS = VALUE_SQL | {"phone_tail": PHONE_TAIL_OF_A_LETTER}
 JOINS = "LEFT JOIN customers_tier t ON t.id = c.tier_id"
 
 
@@ -36,9 +42,15 @@ def cleaned_value(variable: str, value: str) -> str:
     return text.clean_value(value, VARIABLES[variable].maximum)
 
 
-def columns(variables: Iterable[str]) -> str:
+def value_sql(channel: str) -> Mapping[str, str]:
+    """SQL for the value of each variable in a text on a channel."""
+    return VALUE_SQL_OF_LETTERS if channel in LETTER_CHANNELS else VALUE_SQL
+
+
+def columns(variables: Iterable[str], *, channel: str) -> str:
     """SQL for the values of some variables, in the order given, each as text."""
-    return "".join(f", ({VALUE_SQL[name]})::text" for name in variables)
+    found = value_sql(channel)
+    return "".join(f", ({found[name]})::text" for name in variables)
 
 
 def values_for(
@@ -49,7 +61,7 @@ def values_for(
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT c.id{columns(names)}
+            SELECT c.id{columns(names, channel=channel)}
             FROM customers_customer c {JOINS}
             LEFT JOIN customers_contactpoint p
                 ON p.customer_id = c.id AND p.channel = %s AND p.is_primary

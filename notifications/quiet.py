@@ -5,11 +5,14 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from customers.choices import Channel, Purpose
-from notifications.models import QuietHours
+from notifications.choices import NightPolicy
+from notifications.models import Message, QuietHours
 
 # Carriers take marketing by SMS from 08:00 to 21:00 only, and care counts as marketing
 # (china-sms-rules 5). This holds even where a shop has deleted its own row.
 NIGHT_OF_MARKETING_BY_SMS = (time(21, 0), time(8, 0))
+# Of a reminder that waits for the morning, where the shop has set no hours of its own for the class.
+NIGHT_OF_REMINDERS = (time(22, 0), time(8, 0))
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,16 @@ class Quiet:
         if opening <= local:
             opening = datetime.combine(local.date() + timedelta(days=1), self.ends, self.zone)
         return opening
+
+
+def quiet_of(message: Message, *, zone: ZoneInfo) -> Quiet | None:
+    """The quiet hours of a message: a reminder may choose, where the law leaves it a choice."""
+    hours = quiet_for(channel=message.channel, purpose=message.purpose, zone=zone)
+    if Purpose(message.purpose).needs_consent or message.night == NightPolicy.BY_CLASS:
+        return hours
+    if message.night == NightPolicy.SEND:
+        return None
+    return hours or Quiet(*NIGHT_OF_REMINDERS, zone)
 
 
 def quiet_for(*, channel: str, purpose: str, zone: ZoneInfo) -> Quiet | None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel, Purpose
-from notifications import caps, text
+from notifications import caps, stops, text
 from notifications.models import FrequencyCap
 from notifications.providers.base import spoken, unknown_code
 from notifications.providers.callbacks import RECEIPT_CODES
@@ -156,7 +156,7 @@ OUTCOMES = {
 }
 # What carriers report; an unknown code stands for itself.
 REPORTED = {code: _(words) for code, words in RECEIPT_CODES.items() if words}
-LABELS = {reason.code: reason.label for reason in REASONS} | OUTCOMES | REPORTED
+LABELS = {reason.code: reason.label for reason in REASONS} | stops.LABELS | OUTCOMES | REPORTED
 # Too many to choose among: the filter of the sending records offers only those above.
 _FROM_CARRIERS = {code: _(words) for code, words in CARRIER_WORDS.items()}
 REMEDIES = {reason.code: reason.remedy for reason in REASONS} | {

@@ -141,12 +141,26 @@ def obstacles(campaign: Campaign) -> list[str]:
             messages.check(variant.template)
         except messages.CannotFreeze as refusal:
             found.append(str(refusal))
+        else:
+            found += _about_orders(variant)
     if not gateways.account_for(campaign.channel):
         found.append(
             _("No provider account is active for %(channel)s. Activate one under provider accounts.")
             % {"channel": campaign.get_channel_display()}
         )
     return list(dict.fromkeys(found))
+
+
+def _about_orders(variant: Variant) -> list[str]:
+    """A campaign has no order or event to speak of: everybody would be left out for a missing value."""
+    parsed = rendering.parse(variant.template.body)
+    used = [rendering.VARIABLES[name].key for name in sorted(rendering.OF_OCCASION.intersection(parsed.variables))]
+    if not used:
+        return []
+    return [
+        _("The template “%(name)s” speaks of an order or an event (%(variables)s). Only a reminder can send it.")
+        % {"name": variant.template, "variables": ", ".join(used)}
+    ]
 
 
 def changed_since(campaign: Campaign) -> list[str]:

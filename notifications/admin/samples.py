@@ -66,9 +66,11 @@ def choose(compiled: rendering.CompiledTemplate, *, channel: str, signature: str
     """The sample of each kind for this text; made-up values where the shop has no customers yet."""
     groups = candidates(channel)
     everybody = {number for group in groups.values() for number in group}
-    values = personal.values_for(everybody, channel=channel)
+    example = {variable.key: variable.example for variable in rendering.VARIABLES.values()}
+    known = personal.values_for(everybody, channel=channel, variables=rendering.OF_CUSTOMER)
+    # No order or event stands behind a sample.
+    values = {number: example | found for number, found in known.items()}
     if not values:
-        example = {variable.key: variable.example for variable in rendering.VARIABLES.values()}
         return {TYPICAL: Sample(TYPICAL, _("Example"), example)}
 
     def units(number: int) -> int:

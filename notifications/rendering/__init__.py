@@ -2,7 +2,7 @@
 
 from notifications.rendering.grammar import Refused
 from notifications.rendering.letters import CHANNELS as LETTER_CHANNELS
-from notifications.rendering.letters import MAXIMUM_LETTER, Letter, Said, letter, parse_html, parse_subject
+from notifications.rendering.letters import MAXIMUM_LETTER, Letter, Said, compiled, letter, parse_html, parse_subject
 from notifications.rendering.measuring import Length, Measured
 from notifications.rendering.preview import Preview, preview
 from notifications.rendering.template import CompiledTemplate, MissingValue, TooLong, parse
@@ -24,6 +24,7 @@ __all__ = [
     "Said",
     "TooLong",
     "Variable",
+    "compiled",
     "letter",
     "parse",
     "parse_html",

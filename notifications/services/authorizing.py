@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
@@ -15,7 +15,8 @@ from customers.services import gate
 from notifications import caps, hot, screening
 from notifications.choices import CapPolicy, HeldFor
 from notifications.models import FrequencyCap, Hold, Message, ProviderAccount
-from notifications.services import budgets, slots, submissions
+from notifications.services import budgets, last_stops, slots, submissions
+from notifications.services.last_stops import LastLook
 from notifications.services.preparing import Prepared
 from notifications.services.slots import Frees
 from notifications.services.submissions import LEASE, Leased
@@ -47,6 +48,8 @@ WANTED = """m.paused_at IS NULL AND m.canceled_at IS NULL AND m.send_until > now
     AND EXISTS (SELECT FROM notifications_provideraccount WHERE id = %s AND is_active AND paused_for = '')
     AND NOT EXISTS (SELECT FROM notifications_sendingswitch WHERE stopped_at IS NOT NULL)"""
 FREE = Frees(None, None)
+# Until the first of two messages to the same person counts.
+A_MOMENT = timedelta(seconds=1)
 Verdicts = dict[int, Verdict]
 
 
@@ -63,8 +66,8 @@ def authorize(
 
     1. Hold the consent gate open, and the message still.
     2. Keep only submissions that are still ours.
-    3. Lock what person and address lately got, in one order for all workers.
-    4. Screen every delivery again; take the slots of those that pass.
+    3. Lock what person and address lately got, in one order for all workers, then the orders spoken of.
+    4. Screen every delivery again, and ask what makes it pointless; take the slots of those that pass.
     5. Skip or hold the others, and write `called_at`.
 
     Answers None when the message may not send now; its submissions are then queued again. Where the
@@ -107,6 +110,7 @@ def _authorize(
         rules = caps.rules_among(active if obeys_caps else [], channel=message.channel, purpose=message.purpose)
         known = _lock_slots(cursor, message, rows, rules, account, asked_at) if counts else {}
         authorized = Authorized(called_at=clock.now(), account=account)
+        looked = last_stops.look(cursor, message, rows, now=authorized.called_at)
         if clock.shop_date(authorized.called_at) != clock.shop_date(asked_at):
             # The locks took until after midnight: a calendar day's caps are to be asked about the new one.
             raise slots.SomebodyWasFirst
@@ -114,8 +118,14 @@ def _authorize(
         if submissions.quiet_until(message, now=authorized.called_at) or authorized.called_at >= message.send_until:
             submissions.give_back(leased, send_after=message.send_after)
             return None
-        verdicts = _verdicts(rows, _screen(cursor, message, ours), known, authorized.called_at)
+        reasons = _screen(cursor, message, ours)
+        for id, reason in looked.reasons.items():
+            reasons[id] = reasons.get(id) or reason
+        verdicts = _verdicts(rows, reasons, known, authorized.called_at)
         authorized.ids = {row.id for row in rows if verdicts.get(row.id) == PASSES}
+        if counts and message.stop_when:
+            last_stops.note_seconds(looked, rows, authorized.ids)
+            authorized.ids -= looked.second
         if counts:
             slots.take(
                 cursor,
@@ -126,7 +136,7 @@ def _authorize(
                 called_at=authorized.called_at,
             )
         if len(authorized.ids) < len(verdicts):
-            _turn_away(cursor, message, verdicts, unsendable, rules, authorized)
+            _turn_away(cursor, message, verdicts, unsendable, rules, authorized, looked)
         passed = [row for row in rows if row.id in authorized.ids]
         budgets.reserve(cursor, account, passed, called_at=authorized.called_at)
         _write_called(cursor, leased, ours, rows, authorized)
@@ -194,7 +204,7 @@ def _verdicts(
     for row in rows:
         if row.id not in verdicts:
             continue
-        by_person, by_address = known.get(row.customer_id, FREE), known.get(row.subject, FREE)
+        by_person, by_address = known.get(row.customer_id, FREE), known.get(row.cap_subject, FREE)
         by_caps = max(by_person.by_caps or 0, by_address.by_caps or 0)
         by_limit = by_address.by_limit or 0
         if by_caps > moment or by_limit > moment:
@@ -211,19 +221,22 @@ def _turn_away(
     unsendable: dict[int, str],
     rules: Sequence[FrequencyCap],
     authorized: Authorized,
+    looked: LastLook,
 ) -> None:
-    """Skip what may never go, hold what may go later within the message's window."""
+    """Skip what may never go, hold what may go later within its window."""
     skipped: dict[int, str] = {}
     held: dict[int, Hold] = {}
     for delivery_id, verdict in verdicts.items():
         if delivery_id in authorized.ids:
             continue
         reason = verdict.reason or unsendable.get(delivery_id, "")
-        if not reason and _may_wait(message, verdict):
+        is_second = delivery_id in looked.second
+        if not reason and (is_second or _may_wait(message, verdict)):
             frees_at = max(verdict.by_caps or 0, verdict.by_limit or 0)
-            held_for = HeldFor.CAP if frees_at == verdict.by_caps else HeldFor.NUMBER
-            free = _next_open(message, caps.moment(frees_at))
-            if free < message.send_until:
+            held_for = HeldFor.CAP if frees_at == verdict.by_caps or is_second else HeldFor.NUMBER
+            moment = authorized.called_at + A_MOMENT if is_second else caps.moment(frees_at)
+            free = _next_open(message, moment)
+            if is_second or free < min(message.send_until, looked.deadlines.get(delivery_id, message.send_until)):
                 held[delivery_id] = Hold(delivery_id=delivery_id, message=message, held_for=held_for, send_after=free)
                 continue
         over = screening.PROVIDER_LIMIT if verdict.by_limit and not verdict.by_caps else screening.OVER_CAP

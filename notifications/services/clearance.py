@@ -11,7 +11,7 @@ from typing import Self
 from django.db import DatabaseError, InterfaceError, connection
 
 from customers.msgid import _
-from notifications import hot, screening
+from notifications import hot, screening, stops
 from notifications.models import Message
 from notifications.providers.base import Answer, Outcome, Outgoing
 from notifications.providers.verdicts import OUT_OF_TIME, Verdict, for_all
@@ -28,7 +28,7 @@ STOPPED: Verdict = (
     _("Sending was stopped before the call that would have carried this message."),
 )
 # The code is the reason for which the row is skipped.
-REASONS = {reason.code for reason in screening.PREDICATES}
+REASONS = {reason.code for reason in screening.PREDICATES} | set(stops.LABELS)
 NOT_ALLOWED = _("Not allowed any more when its call was to begin.")
 
 
@@ -123,7 +123,14 @@ class Clearance:
                 hot.integers(ids),
             ],
         )
-        return dict(found or ())
+        reasons = dict(found or ())
+        if reasons and message.stop_when:
+            pointless = self.desk.ask(stops.stopped(message.stop_when), [hot.integers(ids)])
+            if pointless is None:
+                return {}
+            for id, reason in pointless:
+                reasons[id] = reasons.get(id) or reason
+        return reasons
 
 
 def is_late(answer: Answer) -> bool:

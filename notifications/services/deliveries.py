@@ -151,7 +151,7 @@ def _insert_deliveries(cursor, message, audience, occasion, now, batch, reserved
 def _first_moment(message: Message, now: datetime) -> datetime:
     """When the first of a message's deliveries can go out: the moment its caps are asked about."""
     begins = max(now, message.send_after)
-    hours = quiet.quiet_for(channel=message.channel, purpose=message.purpose, zone=clock.shop_zone())
+    hours = quiet.quiet_of(message, zone=clock.shop_zone())
     return hours.opens_at(begins) if hours else begins
 
 
@@ -251,6 +251,7 @@ def close_overdue(*, now: datetime) -> dict[str, int]:
 
     Rows in a worker's hands are left to it; whatever comes back from there is closed next time.
     """
+    late = _close_late(now)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -280,4 +281,34 @@ def close_overdue(*, now: datetime) -> dict[str, int]:
             """,
             [now, now],
         )
-        return {"closed": cursor.rowcount}
+        return {"closed": cursor.rowcount + late}
+
+
+def _close_late(now: datetime) -> int:
+    """Skip what waits in messages that stay open, each delivery at its own hour; answers how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH waiting AS MATERIALIZED (
+                SELECT d.id, d.submission_id FROM notifications_message m
+                JOIN notifications_delivery d ON d.message_id = m.id AND d.finished_at IS NULL AND d.reason = ''
+                WHERE m.stop_when <> '{}' AND d.send_until <= %s AND d.status = 'queued' AND 0 < (
+                    SELECT sum(t.count) FROM notifications_deliverytally t
+                    WHERE t.message_id = m.id AND t.status = 'queued'
+                )
+            ), untouched AS MATERIALIZED (
+                SELECT s.id FROM notifications_submission s
+                WHERE s.id IN (SELECT submission_id FROM waiting) AND s.status = 'queued'
+                ORDER BY s.id FOR UPDATE SKIP LOCKED
+            ), ended AS (
+                SELECT waiting.id FROM waiting
+                WHERE waiting.submission_id IS NULL OR waiting.submission_id IN (SELECT id FROM untouched)
+            ), gone AS (
+                DELETE FROM notifications_hold h USING ended WHERE h.delivery_id = ended.id
+            )
+            UPDATE notifications_delivery d SET status = 'skipped', reason = 'too_late', finished_at = %s
+            FROM ended WHERE d.id = ended.id AND d.status = 'queued'
+            """,
+            [now, now],
+        )
+        return cursor.rowcount

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from customers.choices import Channel, Purpose
 from customers.models import Customer
 from notifications import personal, rendering
-from notifications.choices import CapPolicy, DeliveryStatus, SignatureStatus, SubmissionStatus
+from notifications.choices import CapPolicy, DeliveryStatus, NightPolicy, SignatureStatus, SubmissionStatus
 from notifications.models import Delivery, Hold, Message, Submission, Template
 from notifications.services import gateways, registrations
 
@@ -44,7 +44,7 @@ def check(template: Template) -> None:
             % template.signature
         )
     try:
-        rendering.parse(template.body)
+        rendering.compiled(template)
     except rendering.Refused as refusal:
         words = refusal.sentence(gettext)
         raise CannotFreeze(
@@ -65,10 +65,13 @@ def freeze(
     by,
     now: datetime,
     is_test: bool = False,
+    stop_when: Sequence[str] = (),
+    night: str = NightPolicy.BY_CLASS,
 ) -> Message:
     """Make the message that says what the template says now; raises CannotFreeze."""
     check(template)
     needs_opt_out = template.channel == Channel.SMS and Purpose(template.purpose).needs_consent
+    is_letter = template.channel in rendering.LETTER_CHANNELS
     return Message.objects.create(
         template=template,
         template_version=template.version,
@@ -77,9 +80,13 @@ def freeze(
         purpose=template.purpose,
         signature=template.signature.name,
         body=template.body,
+        subject=template.subject.strip() if is_letter else "",
+        html=template.html if is_letter else "",
         opt_out_wording=template.opt_out_wording if needs_opt_out else "",
         cap_policy=cap_policy,
         is_test=is_test,
+        stop_when=list(stop_when),
+        night=night,
         price=price,
         send_after=send_after,
         send_until=send_until,
@@ -149,7 +156,9 @@ def send_test(template: Template, *, number: str, customer: Customer | None, by,
     account = gateways.account_for(template.channel)
     values = {key: variable.example for key, variable in rendering.VARIABLES.items()}
     if customer is not None:
-        values = personal.values_for([customer.pk], channel=template.channel)[customer.pk]
+        values |= personal.values_for([customer.pk], channel=template.channel, variables=rendering.OF_CUSTOMER)[
+            customer.pk
+        ]
     values["shop"] = template.signature.name
     with transaction.atomic():
         message = freeze(

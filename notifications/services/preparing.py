@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from jinja2 import TemplateError
 
+from customers.choices import Channel, Purpose
 from notifications import caps, hot, personal, rendering, screening, text
 from notifications.models import Message
 from notifications.providers.base import RegisteredText
+from notifications.services import unsubscribing
 
 
 @dataclass(slots=True)
@@ -19,12 +21,17 @@ class Prepared:
     submission_id: int
     customer_id: int | None
     address: str
-    subject: int
+    # What the caps know the address by.
+    cap_subject: int
     text: str
     segments: int
     values: dict | None
     # In the order of the registered text, where the provider composes it; the adapter knows its names.
     parameters: dict[str, str] | None = None
+    # Of a letter; the link is put in where its class needs consent.
+    subject: str = ""
+    html: str = ""
+    unsubscribe_url: str = ""
 
 
 # SQL: the deliveries that are rendered, by the ids of their submissions or their own.
@@ -62,14 +69,19 @@ def once_more(message: Message, delivery_ids: Sequence[int]) -> list[Prepared]:
 def _rendered(
     message: Message, condition: str, ids: Sequence[int], registered: RegisteredText | None
 ) -> tuple[list[Prepared], dict[int, str]]:
+    if message.channel in rendering.LETTER_CHANNELS:
+        return _letters(message, condition, ids)
     template = rendering.parse(message.body)
     compose = template.compose
     variables = sorted(template.variables)
     prepared: list[Prepared] = []
     unsendable: dict[int, str] = {}
     for row in _load(message, condition, ids, variables):
-        delivery_id, submission_id, customer_id, address, subject, frozen, *found = row
-        values = json.loads(frozen) if frozen else personal.cleaned(dict(zip(variables, found, strict=True)), message)
+        delivery_id, submission_id, customer_id, address, cap_subject, frozen, *found = row
+        if frozen is None:
+            values = personal.cleaned(dict(zip(variables, found, strict=True)), message)
+        else:
+            values = _with_facts(json.loads(frozen), dict(zip(variables, found, strict=True)), message)
         try:
             if registered is None:
                 said, parameters = compose(values, signature=message.signature, opt_out=message.opt_out_wording), None
@@ -96,7 +108,7 @@ def _rendered(
                 submission_id,
                 customer_id,
                 address,
-                subject,
+                cap_subject,
                 said,
                 text.segments_of_length(length),
                 values or None,
@@ -106,13 +118,46 @@ def _rendered(
     return prepared, unsendable
 
 
+def _letters(message: Message, condition: str, ids: Sequence[int]) -> tuple[list[Prepared], dict[int, str]]:
+    """The letters of some deliveries: one unit each, whatever their length."""
+    letter = rendering.letter(message.subject, message.body, message.html)
+    variables = sorted(letter.variables)
+    offers_link, is_advertising = unsubscribing.is_offered(message), message.purpose == Purpose.MARKETING
+    is_advertising &= message.channel == Channel.EMAIL
+    prepared: list[Prepared] = []
+    unsendable: dict[int, str] = {}
+    for row in _load(message, condition, ids, variables):
+        delivery_id, submission_id, customer_id, address, cap_subject, frozen, *found = row
+        facts = {} if frozen is None else json.loads(frozen)
+        values = _with_facts(facts, dict(zip(variables, found, strict=True)), message)
+        link = unsubscribing.link(delivery_id) if offers_link else ""
+        try:
+            said = letter.compose(values, is_advertising=is_advertising, unsubscribe_url=link)
+        except rendering.MissingValue:
+            unsendable[delivery_id] = screening.MISSING_VALUE.code
+            continue
+        except rendering.TooLong:
+            unsendable[delivery_id] = screening.TOO_LONG.code
+            continue
+        carried = (delivery_id, submission_id, customer_id, address, cap_subject)
+        prepared.append(
+            Prepared(*carried, said.text, 1, values or None, None, said.subject, said.html, unsubscribe_url=link)
+        )
+    return prepared, unsendable
+
+
+def _with_facts(facts: dict[str, str], found: dict[str, str], message: Message) -> dict[str, str]:
+    """What was frozen when the delivery was planned, and of the customer what was not; only what the text uses."""
+    return personal.cleaned(found | {name: fact for name, fact in facts.items() if name in found}, message)
+
+
 def _load(message: Message, condition: str, ids: Sequence[int], variables: Sequence[str]) -> list[tuple]:
     subject = caps.ADDRESS_SUBJECT.format(channel="%s::text", address="d.address")
     with hot.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT d.id, d.submission_id, d.customer_id, d.address, {subject}, d.values
-                {personal.columns(variables)}
+                {personal.columns(variables, channel=message.channel)}
             FROM notifications_delivery d
             LEFT JOIN customers_customer c ON c.id = d.customer_id
             {personal.JOINS}

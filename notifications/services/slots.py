@@ -20,7 +20,7 @@ def subjects(rows: Sequence[Prepared]) -> list[int]:
     """Persons and addresses in the one order in which every worker locks them."""
     found = {row.customer_id for row in rows}
     found.discard(None)
-    found.update([row.subject for row in rows])
+    found.update([row.cap_subject for row in rows])
     return sorted(found)
 
 

@@ -100,7 +100,7 @@ def quiet_until(message: Message, *, now: datetime) -> datetime | None:
     """When a message's quiet hours end, if it is quiet now."""
     if message.is_test:
         return None
-    hours = quiet.quiet_for(channel=message.channel, purpose=message.purpose, zone=clock.shop_zone())
+    hours = quiet.quiet_of(message, zone=clock.shop_zone())
     if hours is None or not hours.holds_at(now):
         return None
     return hours.opens_at(now)
