@@ -15,11 +15,12 @@ FOLDER = settings.ROOT / "templates" / "messages"
 
 @dataclass(frozen=True)
 class StarterText:
-    """One text: its name in the list of templates, its class, and what it says."""
+    """One text: its name in the list of templates, its class, what it says, and its subject as an e-mail."""
 
     name: str
     purpose: Purpose
     body: str
+    subject: str = ""
 
 
 def read(file: Path) -> StarterText:
@@ -32,7 +33,8 @@ def read(file: Path) -> StarterText:
     said = dict(line.split(": ", 1) for line in head.splitlines())
     if missing := {"name", "purpose"} - set(said):
         raise ValueError(f"{file.name}: the head does not tell {', '.join(sorted(missing))}.")
-    return StarterText(said["name"], Purpose(said["purpose"]), rendering.parse(body.strip()).source)
+    source = rendering.parse(body.strip()).source
+    return StarterText(said["name"], Purpose(said["purpose"]), source, said.get("subject", ""))
 
 
 def read_all(folder: Path = FOLDER) -> list[StarterText]:

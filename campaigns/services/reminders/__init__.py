@@ -1,0 +1,1 @@
+"""Reminders: rules that look for what comes due, and write to customers by themselves."""
