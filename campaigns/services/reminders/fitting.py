@@ -103,11 +103,9 @@ def rule_refusals(reminder: Reminder) -> dict[str, list[str]]:
         found["goal"] = [goal_refusal]
     if reminder.at_hour is not None and reminder.trigger not in OF_DATES:
         found["at_hour"] = [_("An hour of the day can be chosen for dates only. Leave it empty.")]
-    if None not in (reminder.minimum_amount, reminder.maximum_amount):
-        if reminder.minimum_amount > reminder.maximum_amount:
-            found["maximum_amount"] = [
-                _("This is less than the amount from which it holds: nobody would be reminded.")
-            ]
+    least, most = reminder.minimum_amount, reminder.maximum_amount
+    if least is not None and most is not None and least > most:
+        found["maximum_amount"] = [_("This is less than the amount from which it holds: nobody would be reminded.")]
     needs_amount = reminder.follow_up and reminder.follow_up_for == "valuable" and reminder.valuable_from is None
     if needs_amount:
         found["valuable_from"] = [_("Say from which amount an order is valuable.")]
@@ -151,10 +149,10 @@ def template_refusal(reminder: Reminder, template: Template, *, channel: str, re
             "The template “%(template)s” is of the class “%(its)s”, the reminder of “%(ours)s”. Make them equal."
         )
         return words % (named | {"its": template.get_purpose_display(), "ours": Purpose(reminder.purpose).label})
-    if Purpose(reminder.purpose).needs_consent and channel == Channel.SMS:
-        if not template.opt_out_wording and not text.has_opt_out_wording(template.body):
-            words = _("The template “%(template)s” does not say how to opt out, which the law asks for. Add it there.")
-            return words % named
+    needs_wording = Purpose(reminder.purpose).needs_consent and channel == Channel.SMS
+    if needs_wording and not template.opt_out_wording and not text.has_opt_out_wording(template.body):
+        words = _("The template “%(template)s” does not say how to opt out, which the law asks for. Add it there.")
+        return words % named
     return variables_refusal(reminder, template)
 
 

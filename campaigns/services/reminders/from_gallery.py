@@ -58,9 +58,9 @@ def create(
                 position=number,
                 channel=channel,
                 template=_template(step.text, channel, language, signature=signature, now=now),
-                merged_template=step.merged
-                and _template(step.merged, channel, language, signature=signature, now=now)
-                or None,
+                merged_template=_template(step.merged, channel, language, signature=signature, now=now)
+                if step.merged
+                else None,
             )
             for number, channel in enumerate(chosen, start=1)
         )
