@@ -27,6 +27,8 @@ POSTGRES_OPTIONS = {
     "max_connections": "150",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
+    # Two connections that import wait for each other's log a sixth of their time where 8 MB of it fill up.
+    "wal_buffers": "64MB",
     "random_page_cost": "1.1",
     "jit": "off",
     "timezone": "UTC",
