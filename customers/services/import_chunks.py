@@ -70,6 +70,7 @@ class Chunks:
         self._lanes: list[_Lane] = []
         self._known_up_to = 0
         self._one_by_one = 0
+        self._has_begun = False
         # Whoever writes inside a transaction, as most tests do, is seen by no other connection.
         self.may_pair = not connection.in_atomic_block
         with connection.cursor() as cursor:
@@ -90,6 +91,9 @@ class Chunks:
             _stage(cursor, batch)
             self._known_up_to = _plan(cursor, batch, self._work, known_up_to=self._known_up_to)
             _merge(cursor, batch, self._work)
+            if not self._has_begun:
+                self._has_begun = True
+                import_merge.analyze_the_first(cursor)
         reach("after_import_chunk")
 
     def write_both(self, first: Batch, second: Batch) -> None:

@@ -12,6 +12,8 @@ from customers.services import file_consent, import_history
 
 # Two files that hold the same new customer must not both create it.
 ONE_FILE_AT_A_TIME = 0x496D706F7274
+# What PostgreSQL knows about so few addresses says nothing about the thousands that a file brings.
+FEW = 1_000
 
 NEW_TIERS = """
 INSERT INTO customers_tier (name, rank, brought_by_id)
@@ -253,6 +255,17 @@ def counts(cursor: CursorWrapper) -> Counter[str]:
     cursor.nextset()
     found.update(dict(cursor.fetchall()))
     return found
+
+
+def analyze_the_first(cursor: CursorWrapper) -> None:
+    """
+    Let PostgreSQL look at the first rows where it has never seen any, inside a transaction.
+
+    Without it, each plan of a shop's first file read all addresses that were in: a quarter of the whole import.
+    """
+    cursor.execute("SELECT reltuples < %s FROM pg_class WHERE oid = 'customers_contactpoint'::regclass", [FEW])
+    if cursor.fetchone()[0]:
+        analyze(cursor)
 
 
 def analyze(cursor: CursorWrapper) -> None:

@@ -1,12 +1,13 @@
 """Chunks that are written side by side leave what chunks one after the other would have left."""
 
 import pytest
+from django.db import connection, transaction
 
 from customers import clock
 from customers import jobs as customer_jobs
 from customers.choices import ImportStatus
 from customers.models import SpreadsheetImport
-from customers.services import import_chunks, import_run, imports
+from customers.services import import_chunks, import_merge, import_run, imports
 from tests.customers import import_tables
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +72,24 @@ def test_strangers_never_wait(chunk, pairs):
 
     assert len(pairs) > 2
     assert not any(pairs)
+
+
+def test_the_database_has_looked_at_the_first_rows_of_a_shop_before_it_plans_the_next(chunk, monkeypatch):
+    looks = []
+    analyze = import_merge.analyze
+    monkeypatch.setattr(
+        import_merge, "analyze", lambda cursor: looks.append(SpreadsheetImport.objects.get().rows_done)
+    )
+    monkeypatch.setattr(import_merge, "FEW", 10**9)
+    run(STRANGERS.encode())
+    assert looks == [20]
+
+    monkeypatch.setattr(import_merge, "analyze", analyze)
+    with transaction.atomic(), connection.cursor() as cursor:
+        import_merge.analyze_the_first(cursor)
+        monkeypatch.setattr(import_merge, "FEW", 100)
+        monkeypatch.setattr(import_merge, "analyze", lambda cursor: pytest.fail("It has been looked at."))
+        import_merge.analyze_the_first(cursor)
 
 
 def test_customers_whom_the_shop_knows_are_written_one_by_one_after_the_first_wait(chunk, pairs):
