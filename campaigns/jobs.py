@@ -2,7 +2,7 @@
 
 from django.db import close_old_connections
 
-from campaigns.services import campaigns, kept_reviews
+from campaigns.services import campaigns, follow_up_births, kept_reviews
 from customers import clock, doorbell
 from customers.choices import Purpose
 from notifications.models import Message
@@ -28,3 +28,9 @@ def count_reviews() -> dict[str, int]:
     """Count the waterfalls that somebody waits for."""
     close_old_connections()
     return {"counted": kept_reviews.count_waiting(now=clock.now(), ends=clock.now)}
+
+
+def open_follow_ups() -> dict[str, int]:
+    """Open the calls that undelivered messages and replies ask for, and drop those that need none any more."""
+    close_old_connections()
+    return dict(follow_up_births.run(now=clock.now()))
