@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import OrderStatus, Platform
@@ -228,8 +228,10 @@ class OrderChange(models.Model):
         indexes = [
             # The order's page, and taking an import back.
             models.Index(fields=["order", "id"], name="order_change_of_order"),
-            # Reminders look for the statuses reached since they last looked.
-            models.Index(fields=["to_status", "recorded_at"], name="order_change_to_status"),
+            # Reminders look for the statuses reached some time ago.
+            models.Index(
+                "to_status", Coalesce("happened_at", "recorded_at"), "order", name="order_change_reached_status"
+            ),
         ]
 
     def __str__(self):
