@@ -29,12 +29,20 @@ class Outcome(StrEnum):
 
 @dataclass(slots=True)
 class Outgoing:
-    """One message on its way to a provider; `parameters` in the order of the registered text, if it has one."""
+    """
+    One message on its way to a provider; `parameters` in the order of the registered text, if it has one.
+
+    `number` is whatever the channel writes to. A letter has a subject, may have a formatted text, and a link to
+    unsubscribe by where its class needs consent.
+    """
 
     reference: str
     number: str
     text: str
     parameters: dict[str, str] | None = None
+    subject: str = ""
+    html: str = ""
+    unsubscribe_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
+from typing import Protocol
 
 from notifications import text
 from notifications.rendering.html_rules import checked
@@ -101,6 +102,22 @@ class Letter:
         except TooLong:
             return Measured(count, too_long=True)
         return Measured(count, units=text.utf16_length(said.text), segments=1)
+
+
+class Written(Protocol):
+    """A template or a message: what stands in it, and where it goes."""
+
+    channel: str
+    subject: str
+    body: str
+    html: str
+
+
+def compiled(written: Written) -> CompiledTemplate | Letter:
+    """What a template or message says, as it is rendered on its channel; raises Refused."""
+    if written.channel in CHANNELS:
+        return letter(written.subject, written.body, written.html)
+    return parse(written.body)
 
 
 def letter(subject: str, body: str, html: str) -> Letter:

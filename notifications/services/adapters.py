@@ -14,9 +14,13 @@ from notifications.models import ProviderAccount
 from notifications.providers.aliyun_sms import AliyunSettings, AliyunSms
 from notifications.providers.base import Provider
 from notifications.providers.generic_http import GatewaySettings, GenericHttp
-from notifications.providers.http import Limits
+from notifications.providers.http import HttpClient, Limits
+from notifications.providers.mail_letters import Sender, checked_address
+from notifications.providers.mail_servers import server_at
+from notifications.providers.smtp import MailSettings, Smtp
 from notifications.providers.tencent_api import DEFAULT_REGION, TencentSettings
 from notifications.providers.tencent_sms import TencentSms
+from notifications.services.inbox_gateway import InboxGateway
 
 NO_ADAPTER = _("This version cannot speak to gateways of this kind.")
 
@@ -38,6 +42,8 @@ class Connection:
     field_names: str
     limits: Limits
     private_hosts: frozenset[str]
+    from_address: str = ""
+    from_name: str = ""
 
 
 def connection_of(account: ProviderAccount, *, callback_url: str) -> Connection:
@@ -56,6 +62,8 @@ def connection_of(account: ProviderAccount, *, callback_url: str) -> Connection:
         field_names=json.dumps(account.field_names, sort_keys=True),
         limits=Limits(connect=account.connect_timeout, read=account.read_timeout, total=account.total_timeout),
         private_hosts=frozenset(settings.GATEWAY_PRIVATE_HOSTS),
+        from_address=account.from_address,
+        from_name=account.from_name,
     )
 
 
@@ -121,10 +129,31 @@ def tencent_sms(connection: Connection, secret: str) -> Provider:
     )
 
 
+def smtp(connection: Connection, secret: str) -> Provider:
+    """A mail server."""
+    return Smtp(
+        MailSettings(
+            server=server_at(connection.url),
+            sender=Sender(checked_address(connection.from_address), connection.from_name),
+            user=connection.key_id,
+            password=secret,
+            batch_size=connection.batch_size,
+        ),
+        client=HttpClient(private_hosts=connection.private_hosts, limits=connection.limits),
+    )
+
+
+def inbox(connection: Connection, _secret: str) -> Provider:
+    """The inbox that the shop's own site shows: our own tables."""
+    return InboxGateway(batch_size=connection.batch_size)
+
+
 # A builder takes the connection and its secret in the clear ("" for one that only reads callbacks), calls
 # nobody, and raises ValueError with a sentence for staff.
 BUILDERS: dict[str, Callable[[Connection, str], Provider]] = {
     GatewayKind.GENERIC_HTTP: generic_http,
     GatewayKind.ALIYUN_SMS: aliyun_sms,
     GatewayKind.TENCENT_SMS: tencent_sms,
+    GatewayKind.SMTP: smtp,
+    GatewayKind.INBOX: inbox,
 }

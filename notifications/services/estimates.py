@@ -129,10 +129,10 @@ def recent_rate(now: datetime) -> int:
 
 def _measured(template: Template, part: QuerySet[Customer], rules, send_at: datetime, is_small: bool):
     """(reason or '', frees_at, people, segments each) for each group of a variant's audience."""
-    compiled = rendering.parse(template.body)
+    compiled = rendering.compiled(template)
     constant = {"shop": template.signature.name}
     is_registered = gateways.composes(template.channel)
-    keys = _keys(compiled, without=constant)
+    keys = _keys(compiled, template.channel, without=constant)
     for (code, frees_at), groups in _groups(template, part, rules, send_at, keys, is_small=is_small):
         for values, count in groups:
             (measured,) = compiled.measure(
@@ -155,13 +155,13 @@ def _used(constant: Mapping[str, str], compiled) -> dict[str, str]:
     return {key: value for key, value in constant.items() if key in compiled.variables}
 
 
-def _keys(compiled, *, without: Mapping[str, str]) -> dict[str, str]:
+def _keys(compiled, channel: str, *, without: Mapping[str, str]) -> dict[str, str]:
     """For each variable the SQL of what of its value decides the length of the text."""
-    keys = {}
+    keys, found = {}, personal.value_sql(channel)
     for name in compiled.variables:
         if name in without:
             continue
-        value = f"({personal.VALUE_SQL[name]})::text"
+        value = f"({found[name]})::text"
         if name in compiled.printed_only:
             keys[name] = (
                 f"CASE WHEN {value} ~ '{PLAIN}' AND length({value}) <= {VARIABLES[name].maximum}"

@@ -19,6 +19,7 @@ from notifications.choices import HeldFor
 from notifications.models import Message
 from notifications.providers.base import Answer, Outcome, Outgoing
 from notifications.providers.verdicts import for_all
+from notifications.rendering import LETTER_CHANNELS
 from notifications.services import (
     authorizing,
     budgets,
@@ -192,6 +193,13 @@ def _flights(threads: ThreadPoolExecutor, desk: Desk, batch: Batch, clock: Calla
             yield flight
 
 
+def _outgoing(token: str, row: Prepared) -> Outgoing:
+    """A letter as its adapter takes it."""
+    return Outgoing(
+        f"{token}-{row.id}", row.address, row.text, None, row.subject, row.html, unsubscribe_url=row.unsubscribe_url
+    )
+
+
 def _look_for_money(batch: Batch, now: datetime) -> None:
     """Leave a call to another account, or its message to the next day."""
     account = batch.route.account
@@ -217,11 +225,15 @@ def _launch(threads: ThreadPoolExecutor, desk: Desk, batch: Batch) -> Flight | N
     for row in batch.prepared:
         if row.id in authorized.ids:
             carried[row.submission_id].append(row)
-    calls = []
+    calls, is_letter = [], batch.message.channel in LETTER_CHANNELS
     for submission in batch.leased:
         if rows := carried[submission.id]:
             token = submission.token.hex
-            outgoing = [Outgoing(f"{token}-{row.id}", row.address, row.text, row.parameters) for row in rows]
+            outgoing = (
+                [_outgoing(token, row) for row in rows]
+                if is_letter
+                else [Outgoing(f"{token}-{row.id}", row.address, row.text, row.parameters) for row in rows]
+            )
             call = threads.submit(
                 first_calls.send,
                 batch.route.provider,
