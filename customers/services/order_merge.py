@@ -17,12 +17,13 @@ OF_STATUS = ("status", "platform_status", "after_sale_status", "is_locked", "is_
 LENGTHS = {"note": 500, "closed_reason": 100, "tracking_number": 100, "shop_name": 60, "carrier": 60}
 LENGTHS |= dict.fromkeys(("receiver_name", "province", "city", "after_sale_status", "platform_status"), 60)
 
-# Since when: by the platform's own times, otherwise the latest thing that is known of the order.
-STATUS_AT = f"""coalesce(
-    CASE {{0}}.status WHEN 'unpaid' THEN {{0}}.ordered_at WHEN 'paid' THEN {{0}}.paid_at
-        WHEN 'shipped' THEN {{0}}.shipped_at WHEN 'delivered' THEN {{0}}.delivered_at
-        WHEN 'completed' THEN coalesce({{0}}.completed_at, {{0}}.delivered_at)
-        WHEN 'closed' THEN {{0}}.closed_at END,
+# When a status began, by the platform's own times.
+OWN_TIME = """CASE {0}.status WHEN 'unpaid' THEN {0}.ordered_at WHEN 'paid' THEN {0}.paid_at
+        WHEN 'shipped' THEN {0}.shipped_at WHEN 'delivered' THEN {0}.delivered_at
+        WHEN 'completed' THEN coalesce({0}.completed_at, {0}.delivered_at)
+        WHEN 'closed' THEN {0}.closed_at END"""
+# Since when: by that, otherwise the latest thing that is known of the order.
+STATUS_AT = f"""coalesce({OWN_TIME},
     greatest({", ".join(f"{{0}}.{name}" for name in TIMES)}), %(now)s)"""
 
 
@@ -30,19 +31,24 @@ def _text(name: str, of: str = "planned") -> str:
     return f"left({of}.{name}, {LENGTHS[name]})" if name in LENGTHS else f"{of}.{name}"
 
 
-CREATE = f"""
+def create(status_at: str) -> str:
+    """The statement that stores planned orders that are new; `status_at` is when their status began."""
+    return f"""
 INSERT INTO customers_order (
     id, platform, number, {", ".join(OF_STATUS)}, status_at, currency, {", ".join(FACTS)}, {", ".join(FILLED)},
     customer_id, account_id, spreadsheet_import_id, as_of, recorded_at, updated_at
 )
 SELECT planned.order_id, planned.platform, planned.order_number, {", ".join(map(_text, OF_STATUS))},
-       {STATUS_AT.format("planned")}, coalesce(nullif(planned.currency, ''), 'CNY'),
+       {status_at}, coalesce(nullif(planned.currency, ''), 'CNY'),
        {", ".join(map(_text, FACTS))}, {", ".join(map(_text, FILLED))},
-       planned.customer_id, planned.account_id, %(import)s, planned.as_of, %(now)s, %(now)s
+       planned.customer_id, planned.account_id, %(import)s::bigint, planned.as_of, %(now)s, %(now)s
 FROM planned_order planned
 WHERE planned.is_new
 ORDER BY planned.first_number
 """
+
+
+CREATE = create(STATUS_AT.format("planned"))
 FIRST_CHANGE = """
 INSERT INTO customers_orderchange (
     order_id, from_status, to_status, before, after, happened_at, recorded_at, spreadsheet_import_id
@@ -114,41 +120,49 @@ WHERE known.id = next.order_id AND known.id IN (
 )
 """
 COMPARED = (*OF_STATUS, *FACTS, *FILLED, "customer_id", "account_id")
-CHANGED = f"""
-INSERT INTO changed_order
-SELECT * FROM (
+
+
+def next_orders(takes_status: str) -> str:
+    """What the planned orders make of those that are known; `takes_status` is when one takes the status told."""
+    return f"""
     SELECT known.id AS order_id, {", ".join(map(_next_of_status, OF_STATUS))},
            {", ".join(map(_next_fact, FACTS))},
            {", ".join(f"coalesce(nullif(known.{name}, ''), {_text(name)}) AS {name}" for name in FILLED)},
            CASE WHEN owner.merged_into_id IS NOT NULL THEN planned.customer_id
                 ELSE coalesce(known.customer_id, planned.customer_id) END AS customer_id,
            coalesce(known.account_id, planned.account_id) AS account_id,
-           greatest(known.as_of, planned.as_of) AS as_of, true AS is_change
+           greatest(known.as_of, planned.as_of) AS as_of
     FROM planned_order planned
     JOIN customers_order known ON known.id = planned.order_id
     LEFT JOIN customers_customer owner ON owner.id = known.customer_id AND known.customer_id <> planned.customer_id
     CROSS JOIN LATERAL (
-        SELECT coalesce({TAKES_STATUS}, true) AS takes_status,
+        SELECT coalesce({takes_status}, true) AS takes_status,
                coalesce(planned.as_of < known.as_of
                    AND planned.last_at <= greatest({", ".join(f"known.{name}" for name in TIMES)}), false) AS is_older
     ) seen
-    WHERE NOT planned.is_new
-) next
-"""
+    WHERE NOT planned.is_new"""
+
+
+CHANGED = f"INSERT INTO changed_order SELECT next.*, true FROM ({next_orders(TAKES_STATUS)}) next"
+DIFFERS = f"""({", ".join(f"next.{name}" for name in COMPARED)})
+    IS DISTINCT FROM ({", ".join(f"known.{name}" for name in COMPARED)})"""
 IS_CHANGE = f"""
-UPDATE changed_order next SET is_change = ({", ".join(f"next.{name}" for name in COMPARED)})
-    IS DISTINCT FROM ({", ".join(f"known.{name}" for name in COMPARED)})
+UPDATE changed_order next SET is_change = {DIFFERS}
 FROM customers_order known WHERE known.id = next.order_id
 """
 _TOLD = ", ".join(f"('{name}', to_jsonb(known.{name}), to_jsonb(next.{name}))" for name in (*OF_STATUS, *FACTS))
-HISTORY = f"""
+
+
+def history(happened_at: str, joined: str = "") -> str:
+    """The statement that writes a line of history for each change; `happened_at` may use what is `joined`."""
+    return f"""
 INSERT INTO customers_orderchange (
-    order_id, from_status, to_status, before, after, happened_at, recorded_at, spreadsheet_import_id
+    order_id, from_status, to_status, before, after, happened_at, recorded_at, spreadsheet_import_id, actor_id
 )
 SELECT known.id, known.status, next.status, difference.before, difference.after,
-       {STATUS_AT.format("next")}, %(now)s, %(import)s
+       {happened_at}, %(now)s, %(import)s::bigint, %(by)s::bigint
 FROM changed_order next
-JOIN customers_order known ON known.id = next.order_id
+JOIN customers_order known ON known.id = next.order_id {joined}
 CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_object_agg(told.key, told.before), '{{}}') AS before,
            coalesce(jsonb_object_agg(told.key, told.after), '{{}}') AS after
@@ -158,13 +172,21 @@ CROSS JOIN LATERAL (
 WHERE next.is_change AND difference.after <> '{{}}'
 ORDER BY known.id
 """
-UPDATE = f"""
+
+
+def update(status_at: str, joined: str = "") -> str:
+    """The statement that changes the orders that are known; `status_at` may use what is `joined`."""
+    return f"""
 UPDATE customers_order known SET {", ".join(f"{name} = next.{name}" for name in COMPARED)},
-    status_at = CASE WHEN known.status = next.status THEN known.status_at ELSE {STATUS_AT.format("next")} END,
+    status_at = CASE WHEN known.status = next.status THEN known.status_at ELSE {status_at} END,
     as_of = next.as_of, updated_at = %(now)s
-FROM changed_order next
+FROM changed_order next {joined}
 WHERE known.id = next.order_id AND next.is_change
 """
+
+
+HISTORY = history(STATUS_AT.format("next"))
+UPDATE = update(STATUS_AT.format("next"))
 # What can come at any time is left only by a fresher file, so how fresh the last one was has to be known.
 STILL_SO = """
 UPDATE customers_order known SET as_of = next.as_of
@@ -266,7 +288,7 @@ def moment(cursor: CursorWrapper) -> datetime:
 
 def write(cursor: CursorWrapper, *, import_id: int, after: int, up_to: int, now: datetime) -> None:
     """Write planned orders that are compared already; the caller's transaction makes it all or nothing."""
-    values = {"import": import_id, "now": now, "after": after, "up_to": up_to}
+    values = {"import": import_id, "by": None, "now": now, "after": after, "up_to": up_to}
     for statement in (CREATE, FIRST_CHANGE, HISTORY, UPDATE, STILL_SO, WRITE_LINES, KEEP_ROWS):
         cursor.execute(statement, values)
 
