@@ -245,6 +245,8 @@ class ReminderMessage(models.Model):
     text = models.ForeignKey(ReminderText, models.SET_NULL, null=True, related_name="messages", verbose_name=_("text"))
     reminder = models.ForeignKey(Reminder, models.PROTECT, related_name="messages", verbose_name=_("reminder"))
     message = models.OneToOneField(Message, models.PROTECT, related_name="reminder_message", verbose_name=_("message"))
+    # Any edit of the reminder: what waits is looked at again under the new one.
+    reminder_version = models.PositiveIntegerField(_("version of the reminder"), default=1, db_default=1)
     is_merged = models.BooleanField(_("for several at once"), default=False)
     is_open = models.BooleanField(_("open"), default=True)
     created_at = models.DateTimeField(_("created at"), db_default=models.functions.Now())
