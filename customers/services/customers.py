@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from customers import phone
 from customers.choices import Channel
 from customers.models import ContactPoint, Customer, CustomerTag, Tag
 from customers.services import consent
@@ -62,6 +63,28 @@ def save(
     if tags is not None:
         _set_tags(customer, tags)
     return customer
+
+
+@transaction.atomic
+def correct_number(customer: Customer, number: str, *, now: datetime) -> str:
+    """
+    Put the number that a customer told in the place of the wrong one; answers it as it is stored.
+
+    Raises CannotSave with a remedy where it is no mobile number, somebody else's, or the customer was erased.
+    """
+    stored, reason = phone.normalize(number)
+    if not stored:
+        problem, remedy = phone.REMEDIES[reason]
+        raise CannotSave(_("%(problem)s. %(remedy)s") % {"problem": _(problem), "remedy": _(remedy)})
+    if not Customer.objects.present().select_for_update().filter(pk=customer.pk).exists():
+        raise CannotSave(_("This customer has been erased meanwhile. Nothing was saved."))
+    owner = owner_of(Channel.SMS, stored, other_than=customer)
+    if owner:
+        words = _("Customer %(number)s already has this address. Search the list for it and change that customer.")
+        raise CannotSave(words % {"number": owner.pk})
+    _set_primary(customer, Channel.SMS, stored, now=now)
+    Customer.objects.filter(pk=customer.pk).update(updated_at=now)
+    return stored
 
 
 def _set_primary(customer: Customer, channel: Channel, address: str, *, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -31,6 +31,21 @@ EARLIER = """earlier AS (
     UNION ALL
     SELECT m.id, m.again_of_id FROM notifications_message m JOIN earlier ON m.id = earlier.again_of_id
 )"""
+# A second try speaks of the same orders and events, with the same words about them, and obeys the same stops.
+SAME_VALUES = """
+UPDATE notifications_delivery twin SET values = first.values
+FROM notifications_delivery first
+WHERE twin.message_id = %(twin)s AND first.message_id = %(message)s AND first.customer_id = twin.customer_id
+  AND first.values IS NOT NULL AND first.id = ANY(%(chosen)s)
+"""
+SAME_CONCERNS = """
+INSERT INTO notifications_concern (delivery_id, order_id, event_id, due_at)
+SELECT twin.id, concern.order_id, concern.event_id, concern.due_at
+FROM notifications_delivery twin
+JOIN notifications_delivery first ON first.customer_id = twin.customer_id AND first.id = ANY(%(chosen)s)
+JOIN notifications_concern concern ON concern.delivery_id = first.id
+WHERE twin.message_id = %(twin)s
+"""
 LONGEST_OCCASION = Delivery._meta.get_field("occasion").max_length
 
 
@@ -110,9 +125,9 @@ def resend(
             _refuse(locked, statuses, delivery_id, seen)
             twins = []
             for message in locked:
-                audience = _audience(_open(message, statuses, delivery_id))
-                if audience.exists():
-                    twins.append(_again(message, audience, _occasion(message, statuses, delivery_id), by=by, now=now))
+                chosen = _open(message, statuses, delivery_id)
+                if chosen.exists():
+                    twins.append(_again(message, chosen, _occasion(message, statuses, delivery_id), by=by, now=now))
             return twins
     except IntegrityError as collision:
         raise CannotResend(_("Somebody else is writing to the same people just now. Look again.")) from collision
@@ -194,6 +209,8 @@ def _text(message: Message) -> Template:
     """What a message says, as the estimate reads it."""
     return Template(
         body=message.body,
+        subject=message.subject,
+        html=message.html,
         channel=message.channel,
         purpose=message.purpose,
         signature=Signature(name=message.signature),
@@ -201,7 +218,9 @@ def _text(message: Message) -> Template:
     )
 
 
-def _again(message: Message, audience: QuerySet[Customer], occasion: str, *, by, now: datetime) -> Message:
+def _again(message: Message, chosen: QuerySet[Delivery], occasion: str, *, by, now: datetime) -> Message:
+    audience = _audience(chosen)
+    keep = _speaks_of_facts(message, chosen)
     twin = Message.objects.create(
         template_id=message.template_id,
         template_version=message.template_version,
@@ -211,20 +230,39 @@ def _again(message: Message, audience: QuerySet[Customer], occasion: str, *, by,
         signature=message.signature,
         body=message.body,
         opt_out_wording=message.opt_out_wording,
+        subject=message.subject,
+        html=message.html,
+        stop_when=message.stop_when,
+        night=message.night,
         cap_policy=message.cap_policy,
         price=gateways.account_for(message.channel).price,
         send_after=now,
-        send_until=_window_ends(message, now),
+        send_until=_window_ends(message, now, chosen),
         again_of=message,
         created_at=now,
         created_by=by,
     )
+    ids = list(chosen.values_list("pk", flat=True)) if keep else []
     deliveries.plan(twin, audience, occasion=occasion, now=now)
+    if keep:
+        with connection.cursor() as cursor:
+            for statement in (SAME_VALUES, SAME_CONCERNS):
+                cursor.execute(statement, {"twin": twin.pk, "message": message.pk, "chosen": ids})
     return twin
 
 
-def _window_ends(message: Message, now: datetime) -> datetime:
+def _speaks_of_facts(message: Message, chosen: QuerySet[Delivery]) -> bool:
+    """Whether its deliveries speak of orders or events, as those of reminders do."""
+    return bool(message.stop_when) or chosen.filter(values__isnull=False).exists()
+
+
+def _window_ends(message: Message, now: datetime, chosen: QuerySet[Delivery] | None = None) -> datetime:
+    """When a second try is of no use any more: after as long as the first had."""
     window = message.send_until - message.send_after
+    if chosen is not None:
+        # The message of a reminder stays open for good; each of its deliveries has an hour of its own.
+        own = chosen.aggregate(longest=Max(F("send_until") - F("created_at")))["longest"]
+        window = own if own and own > timedelta(0) else window
     return now + (max(window, SHORTEST_WINDOW) if Purpose(message.purpose).needs_consent else window)
 
 
