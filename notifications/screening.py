@@ -152,6 +152,8 @@ OUTCOMES = {
     "not_taken": _("The provider never took it"),
     "cannot_tell": _("The provider cannot tell whether it took it"),
     "staff": _("Canceled by staff"),
+    "rule_changed": _("The reminder was changed; who still needs it gets it under the new one"),
+    "switched_off": _("The reminder was switched off"),
     "undelivered": _("The carrier could not deliver it"),
 }
 # What carriers report; an unknown code stands for itself.
@@ -174,14 +176,21 @@ LEFT JOIN customers_consent k
 LEFT JOIN customers_suppression s
     ON s.channel = %s AND s.address = a.address
 """
+# The address that a customer has now, where `p` is the contact point of the channel. Everybody has an inbox: it is
+# found by the number in the shop's own system, or by ours.
+ADDRESS = "coalesce(p.address, '')"
+ADDRESS_OF_INBOX = "CASE WHEN left(c.external_id, 1) IN ('', '#') THEN '#' || c.id ELSE c.external_id END"
 # The same from delivery `d`; parameters: channel, channel, purpose, channel.
-DELIVERY_JOINS = f"""
+_DELIVERY_JOINS = """
 JOIN customers_customer c ON c.id = d.customer_id
 LEFT JOIN customers_contactpoint p
     ON p.customer_id = d.customer_id AND p.channel = %s AND p.address = d.address
-CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
-{JOINS}
+CROSS JOIN LATERAL (SELECT {address} AS address) a
+{joins}
 """
+DELIVERY_JOINS = _DELIVERY_JOINS.format(address=ADDRESS, joins=JOINS)
+# An inbox stays the customer's, whatever number the shop's own system has given them since.
+DELIVERY_JOINS_OF_INBOX = _DELIVERY_JOINS.format(address="d.address", joins=JOINS)
 
 
 def label_of(reason: str) -> Promise | str:
@@ -190,6 +199,11 @@ def label_of(reason: str) -> Promise | str:
 
 
 _unknown = lazy(lambda reason: spoken(unknown_code(reason), gettext=gettext), str)
+
+
+def delivery_joins(channel: str) -> str:
+    """The joins of a delivery on a channel; parameters: channel, channel, purpose, channel."""
+    return DELIVERY_JOINS_OF_INBOX if channel == Channel.INBOX else DELIVERY_JOINS
 
 
 def first_reason(purpose: str) -> str:
@@ -259,7 +273,7 @@ def audience(
         {joins}
         LEFT JOIN customers_contactpoint p
             ON p.customer_id = c.id AND p.channel = %s AND p.is_primary
-        CROSS JOIN LATERAL (SELECT coalesce(p.address, '') AS address) a
+        CROSS JOIN LATERAL (SELECT {ADDRESS_OF_INBOX if channel == Channel.INBOX else ADDRESS} AS address) a
         {JOINS}
     ), rivals AS MATERIALIZED (
         SELECT address, min(customer_id) AS customer_id, EXISTS (

@@ -9,4 +9,4 @@ app_name = "notifications"
 urlpatterns = [
     path(f"callbacks/<str:token>/{kind.value}", views.receive, {"kind": kind}, name=kind.value)
     for kind in CallbackKind
-]
+] + [path("u/<str:token>", views.unsubscribe, name="unsubscribe")]

@@ -1,15 +1,17 @@
-"""Callbacks of providers: verify, store, answer; the meaning is worked out later by a job."""
+"""Callbacks of providers, stored and answered, their meaning worked out later by a job; and the way to unsubscribe."""
 
 import logging
 
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from customers import clock
 from notifications.choices import CallbackKind
-from notifications.services import callback_tokens, callbacks
+from notifications.services import callback_tokens, callbacks, unsubscribing
 
 logger = logging.getLogger(__name__)
 
@@ -70,3 +72,37 @@ def _body(request: HttpRequest) -> bytes | HttpResponse:
 
 def _too_large() -> HttpResponse:
     return JsonResponse({"error": "at most 1 MiB in one call"}, status=413)
+
+
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """
+    Opt out whoever got the letter that held this link.
+
+    A POST does it at once, without a page in between and without a look at what it brings: mailbox providers send
+    one when their own button is pressed (RFC 8058). A GET shows one button and changes nothing, because scanners
+    follow every link of a letter. A link that we never made is no address.
+    """
+    delivery = unsubscribing.delivery_of(token)
+    if delivery is None:
+        raise Http404
+    status = 200
+    if request.method == "POST":
+        try:
+            unsubscribing.unsubscribe(delivery, now=clock.now())
+        except DatabaseError as trouble:
+            logger.warning("An opt-out by a link could not be stored: %s", type(trouble).__name__)
+            status = 503
+    context = {
+        "is_asked": request.method != "POST",
+        "is_stored": status == 200,
+        "is_test": delivery.message.is_test,
+        "shop": delivery.message.signature,
+    }
+    answer = render(request, "unsubscribe.html", context, status=status)
+    # The address is a key; nobody's index should hold it, and no site that is opened next should learn it.
+    answer.headers["X-Robots-Tag"] = "noindex"
+    answer.headers["Referrer-Policy"] = "no-referrer"
+    return answer

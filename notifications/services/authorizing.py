@@ -187,7 +187,7 @@ def _screen(cursor, message: Message, ours: set[int]) -> dict[int, str]:
         cursor.execute(
             f"""
             SELECT d.id, {screening.first_reason(message.purpose)}
-            FROM notifications_delivery d {screening.DELIVERY_JOINS}
+            FROM notifications_delivery d {screening.delivery_joins(message.channel)}
             WHERE d.submission_id = ANY(%s::bigint[]) AND d.status = 'queued'
             """,
             [message.channel, message.channel, message.purpose, message.channel, hot.integers(ours)],

@@ -103,7 +103,7 @@ class Clearance:
     def _reasons(self, ids: Sequence[int]) -> dict[int, str]:
         """The first reason against each delivery, '' for none; nothing of those that are stopped."""
         message, submission = self.message, self.submission
-        screens = "" if message.is_test else screening.DELIVERY_JOINS
+        screens = "" if message.is_test else screening.delivery_joins(message.channel)
         reason = "''" if message.is_test else screening.first_reason(message.purpose)
         found = self.desk.ask(
             f"""

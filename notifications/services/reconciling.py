@@ -75,8 +75,10 @@ class Line:
     questions: Iterator[list[Call]]
 
 
-def first_ask_after(answers: Sequence[Answer]) -> timedelta:
-    """How long after a call its messages are first asked for."""
+def first_ask_after(answers: Sequence[Answer]) -> timedelta | None:
+    """How long after a call its messages are first asked for; None where all is known already."""
+    if all(answer.delivered for answer in answers):
+        return None
     is_doubtful = any(answer.outcome == Outcome.UNKNOWN for answer in answers)
     return DOUBTFUL_AFTER if is_doubtful else SILENT_AFTER
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from customers.crash_points import reach
 from notifications import hot
-from notifications.choices import DeliveryStatus, HeldFor, SubmissionStatus
+from notifications.choices import DeliveryStatus, GatewayKind, HeldFor, SubmissionStatus
 from notifications.models import Delivery, Message, ProviderAccount, Submission
 from notifications.providers.base import Answer, Outcome, unknown_code
 from notifications.services import (
@@ -40,6 +40,7 @@ FINAL = {
     Outcome.REFUSED_CONTENT: (DeliveryStatus.FAILED.value, "refused_content"),
     Outcome.UNKNOWN: (DeliveryStatus.UNKNOWN.value, "ambiguous"),
 }
+ARRIVED = {Outcome.TAKEN: (DeliveryStatus.DELIVERED.value, "")}
 _as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -157,15 +158,17 @@ def _write_finals(
     if not finals:
         return set()
     is_refused = any(answer.outcome in NOT_TAKEN for _, answer in finals)
-    fates = [FINAL[answer.outcome] for _, answer in finals]
+    # What stands in an inbox has arrived, and no receipt will say so.
+    final = FINAL | ARRIVED if authorized.account.gateway == GatewayKind.INBOX else FINAL
+    fates = [final[answer.outcome] for _, answer in finals]
     cursor.execute(
         f"""
         UPDATE notifications_delivery d SET
             status = told.status, reason = coalesce(told.reason, ''), provider_id = coalesce(told.provider_id, ''),
             attempts = d.attempts + 1, values = nullif(told.values, '')::jsonb,
             segments = told.segments, cost = told.segments * %s::numeric,
-            sent_at = CASE WHEN told.status = 'sent' THEN %s::timestamptz END,
-            finished_at = CASE WHEN told.status = 'failed' THEN %s::timestamptz END
+            sent_at = CASE WHEN told.status IN ('sent', 'delivered') THEN %s::timestamptz END,
+            finished_at = CASE WHEN told.status IN ('failed', 'delivered') THEN %s::timestamptz END
         FROM unnest(%s::bigint[], {hot.WORDS}, {hot.WORDS}, {hot.WORDS}, %s::int[], {hot.WORDS})
             AS told(id, status, reason, provider_id, segments, values)
         WHERE d.id = told.id AND d.status IN ('queued', 'unknown')
