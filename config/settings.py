@@ -69,6 +69,8 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "import_export",
     "django_rq",
+    # Serves the pages of the API's documentation from here.
+    "ninja",
     "customers",
     "notifications",
     "campaigns",

@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config import brake, health, second_factor, stopping, system_status
+from config import api, brake, health, second_factor, stopping, system_status
+from customers.api import problems
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -22,6 +23,8 @@ urlpatterns = [
     path("admin/two-step/", second_factor.confirm, name="second_factor"),
     path("admin/two-step/settings/", second_factor.enroll, name="second_factor_settings"),
     path("admin/two-step/off/", second_factor.switch_off, name="second_factor_off"),
+    path("api/v1/", api.api.urls),
+    path("api/v1/<path:rest>", problems.not_found),
     path("", include("notifications.urls")),
     path("admin/", admin.site.urls),
 ]
