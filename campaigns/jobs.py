@@ -2,7 +2,9 @@
 
 from django.db import close_old_connections
 
+from campaigns.models import Reminder
 from campaigns.services import campaigns, follow_up_births, kept_reviews
+from campaigns.services.reminders import running
 from customers import clock, doorbell
 from customers.choices import Purpose
 from notifications.models import Message
@@ -34,3 +36,15 @@ def open_follow_ups() -> dict[str, int]:
     """Open the calls that undelivered messages and replies ask for, and drop those that need none any more."""
     close_old_connections()
     return dict(follow_up_births.run(now=clock.now()))
+
+
+def run_reminders() -> dict[str, int]:
+    """Plan what came due of the reminders that are on, and wake the workers that send it."""
+    close_old_connections()
+    done = running.run(now=clock.now())
+    if done["planned"]:
+        for queue in {
+            Purpose(purpose).queue for purpose in Reminder.objects.active().values_list("purpose", flat=True)
+        }:
+            doorbell.ring("notifications.jobs.send_due", queue=queue, names_queue=True)
+    return dict(done)

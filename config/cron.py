@@ -21,6 +21,7 @@ TIMETABLE = [
     Line("notifications.jobs.send_due", "urgent", 2, names_queue=True),
     Line("notifications.jobs.apply_receipts", "urgent", 3),
     Line("notifications.jobs.apply_replies", "urgent", 3),
+    Line("campaigns.jobs.run_reminders", "urgent", 2),
     Line("campaigns.jobs.finish_done", "urgent", 3),
     Line("notifications.jobs.check_brakes", "urgent", 10),
     Line("notifications.jobs.review_accounts", "urgent", 10),

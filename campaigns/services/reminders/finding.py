@@ -1,0 +1,236 @@
+"""
+Finding what comes due: one statement for each step of a reminder, by an index on the moment it counts from.
+
+What it reads is in proportion to what came due while the reminder is of use, and not to what exists.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.backends.utils import CursorWrapper
+
+from campaigns import segmentation
+from campaigns.choices import FirstOrder, ReminderTrigger
+from campaigns.models import Reminder, ReminderStep
+from customers import clock
+from customers.models import Customer
+from notifications import stops
+
+# What one look takes of a step; the rest is there at the next, some seconds later.
+AT_ONCE = 5_000
+TABLE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS found_due (
+    place bigint GENERATED ALWAYS AS IDENTITY, key text, customer_id bigint, order_id bigint, event_id bigint,
+    event_due_at timestamptz, detail text, happened_at timestamptz, due_at timestamptz,
+    outcome text, text_id bigint, occasion text, facts jsonb
+) ON COMMIT DELETE ROWS;
+TRUNCATE found_due;
+"""
+
+# Where each trigger looks: the moment it counts from, and the index range that holds it. %(low)s and %(high)s
+# enclose that moment with a day to spare where an hour of the day decides.
+SOURCES = {
+    ReminderTrigger.STATUS_LASTS: """
+        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
+               NULL::timestamptz AS event_due_at, '' AS detail, o.status_at AS happened_at
+        FROM customers_order o
+        WHERE o.status = %(status)s AND o.status_at > %(low)s AND o.status_at <= %(high)s
+    """,
+    ReminderTrigger.STATUS_REACHED: """
+        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
+               NULL::timestamptz AS event_due_at, '' AS detail, reached.happened_at
+        FROM (
+            SELECT told.order_id, min(coalesce(told.happened_at, told.recorded_at)) AS happened_at
+            FROM customers_orderchange told
+            WHERE told.to_status = %(status)s AND told.from_status <> told.to_status
+              AND coalesce(told.happened_at, told.recorded_at) > %(low)s
+              AND coalesce(told.happened_at, told.recorded_at) <= %(high)s
+            GROUP BY told.order_id
+        ) reached JOIN customers_order o ON o.id = reached.order_id
+    """,
+    ReminderTrigger.EXCEPTION: """
+        SELECT 'exception-' || wrong.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
+               NULL::timestamptz AS event_due_at, wrong.note AS detail, wrong.happened_at
+        FROM customers_orderexception wrong JOIN customers_order o ON o.id = wrong.order_id
+        WHERE wrong.kind = %(exception)s AND wrong.resolved_at IS NULL
+          AND wrong.recorded_at > %(low)s AND wrong.happened_at <= %(high)s
+    """,
+    ReminderTrigger.PARCEL_STILL: """
+        SELECT 'parcel-' || parcel.id || '-' || extract(epoch FROM parcel.moved_at)::bigint AS key, o.customer_id,
+               o.id AS order_id, NULL::bigint AS event_id, NULL::timestamptz AS event_due_at, '' AS detail,
+               parcel.moved_at AS happened_at
+        FROM customers_shipment parcel JOIN customers_order o ON o.id = parcel.order_id
+        WHERE parcel.status IN ('shipped', 'in_transit', 'out_for_delivery')
+          AND parcel.moved_at > %(low)s AND parcel.moved_at <= %(high)s
+    """,
+    ReminderTrigger.ORDER_DATE: """
+        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
+               NULL::timestamptz AS event_due_at, '' AS detail, o.{date} AS happened_at
+        FROM customers_order o WHERE o.{date} > %(low)s AND o.{date} <= %(high)s
+    """,
+    ReminderTrigger.EVENT: """
+        SELECT 'event-' || e.id AS key, e.customer_id, NULL::bigint AS order_id, e.id AS event_id,
+               e.due_at AS event_due_at, '' AS detail, e.happened_at
+        FROM customers_customerevent e
+        WHERE e.kind = %(event)s AND e.closed_at IS NULL
+          AND e.recorded_at > %(low)s AND e.happened_at <= %(high)s
+    """,
+    ReminderTrigger.EVENT_DATE: """
+        SELECT 'event-' || e.id || '-' || extract(epoch FROM e.due_at)::bigint AS key, e.customer_id,
+               NULL::bigint AS order_id, e.id AS event_id, e.due_at AS event_due_at, '' AS detail,
+               e.due_at AS happened_at
+        FROM customers_customerevent e
+        WHERE e.kind = %(event)s AND e.closed_at IS NULL AND e.due_at > %(low)s AND e.due_at <= %(high)s
+    """,
+    ReminderTrigger.NOT_BOUGHT: """
+        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
+               NULL::timestamptz AS event_due_at, '' AS detail, o.ordered_at AS happened_at
+        FROM customers_order o
+        WHERE o.ordered_at > %(low)s AND o.ordered_at <= %(high)s AND o.status NOT IN ('unpaid', 'closed', '')
+          AND o.customer_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM customers_order later
+            WHERE later.customer_id = o.customer_id AND later.ordered_at > o.ordered_at
+          )
+    """,
+}
+# By a day's hour: the date of the moment in the shop's zone, some days on, at that hour.
+AT_AN_HOUR = "((({moment} AT TIME ZONE %(zone)s)::date + %(days)s::int) + %(hour)s::time) AT TIME ZONE %(zone)s"
+AFTER = "{moment} + %(delay)s"
+BY_DATE = (ReminderTrigger.ORDER_DATE, ReminderTrigger.EVENT_DATE)
+# What an index cannot know of the hour of the day.
+A_DAY = timedelta(days=1)
+
+FIND = """
+INSERT INTO found_due (key, customer_id, order_id, event_id, event_due_at, detail, happened_at, due_at)
+SELECT found.key, found.customer_id, found.order_id, found.event_id, found.event_due_at, found.detail,
+       found.happened_at, counted.due_at
+FROM ({source}) found
+CROSS JOIN LATERAL (SELECT {due_at} AS due_at) counted
+LEFT JOIN customers_order o ON o.id = found.order_id
+LEFT JOIN customers_customerevent e ON e.id = found.event_id
+CROSS JOIN LATERAL (SELECT found.customer_id AS customer_id, %(now)s::timestamptz AS created_at) d
+CROSS JOIN LATERAL (SELECT found.order_id AS order_id, found.event_due_at AS due_at) n
+WHERE counted.due_at <= %(now)s AND counted.due_at > %(since)s AND counted.due_at >= %(activated)s
+  AND NOT EXISTS (
+    SELECT FROM campaigns_reminderoccasion met WHERE met.step_id = %(step)s AND met.key = found.key
+  )
+  AND {stop} = ''
+  {conditions}
+ORDER BY counted.due_at, found.key LIMIT %(limit)s
+"""
+CONDITIONS = {
+    "minimum_amount": "coalesce(o.total, o.paid) >= %(minimum_amount)s",
+    "maximum_amount": "coalesce(o.total, o.paid) <= %(maximum_amount)s",
+    "platforms": "o.platform = ANY(%(platforms)s)",
+    "categories": (
+        "EXISTS (SELECT FROM customers_orderline line"
+        " WHERE line.order_id = o.id AND line.category = ANY(%(categories)s))"
+    ),
+}
+EARLIER = """EXISTS (
+    SELECT FROM customers_order earlier
+    WHERE earlier.customer_id = o.customer_id AND earlier.id <> o.id AND earlier.ordered_at < o.ordered_at
+      AND earlier.status NOT IN ('unpaid', 'closed', '')
+)"""
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when, exclusively, to when something came due; what came due before a rule was on is left alone."""
+
+    since: datetime
+    until: datetime
+    activated_at: datetime
+
+
+def begin(cursor: CursorWrapper) -> None:
+    """Make the table of what is due, empty."""
+    cursor.execute(TABLE)
+
+
+def stops_of(reminder: Reminder) -> list[str]:
+    """The stops of a reminder: those that staff chose, its goal, and those that always hold."""
+    goal = {"paid": ["paid"], "bought": ["bought"], "settled": ["settled"]}.get(reminder.goal, [])
+    moved = ["moved"] if reminder.trigger == ReminderTrigger.EVENT_DATE else []
+    resolved = ["resolved"] if reminder.trigger == ReminderTrigger.EXCEPTION else []
+    return list(dict.fromkeys([*stops.ALWAYS_ON, *moved, *resolved, *goal, *reminder.stop_when]))
+
+
+def is_by_hour(reminder: Reminder) -> bool:
+    """Whether an hour of the day decides, and not the minute of the fact."""
+    return reminder.trigger in BY_DATE and reminder.at_hour is not None
+
+
+def due_at_sql(reminder: Reminder, moment: str) -> str:
+    """SQL for when a step is due that counts from a moment."""
+    return (AT_AN_HOUR if is_by_hour(reminder) else AFTER).format(moment=moment)
+
+
+def values_of(reminder: Reminder, step: ReminderStep) -> dict:
+    """What the statements about a step ask with."""
+    return {
+        "step": step.pk,
+        "status": reminder.order_status,
+        "exception": reminder.exception_kind,
+        "event": reminder.event_kind,
+        "delay": step.delay,
+        "days": step.delay.days,
+        "hour": reminder.at_hour,
+        "zone": str(clock.shop_zone()),
+        "minimum_amount": reminder.minimum_amount,
+        "maximum_amount": reminder.maximum_amount,
+        "platforms": reminder.platforms,
+        "categories": reminder.categories,
+    }
+
+
+def conditions(reminder: Reminder) -> str:
+    """SQL, beginning with AND, for what a reminder asks of the order `o`."""
+    asked = [sql for name, sql in CONDITIONS.items() if getattr(reminder, name) not in (None, [])]
+    if reminder.first_order == FirstOrder.ONLY:
+        asked.append(f"NOT {EARLIER}")
+    elif reminder.first_order == FirstOrder.NOT:
+        asked.append(EARLIER)
+    return "".join(f" AND {sql}" for sql in asked)
+
+
+def find(cursor: CursorWrapper, step: ReminderStep, span: Span) -> int:
+    """
+    Add to the table what came due of a step in a span and has not been met; answers how many.
+
+    Raises segmentation.BadConditions where the reminder's segment cannot be asked.
+    """
+    reminder = step.reminder
+    spare = A_DAY if is_by_hour(reminder) else timedelta(0)
+    values = values_of(reminder, step) | {
+        "now": span.until,
+        "since": span.since,
+        "activated": span.activated_at,
+        "low": span.since - step.delay - spare,
+        "high": span.until - step.delay + spare,
+        # A segment leaves people out afterwards: they must not stand in the way of those behind them.
+        "limit": None if reminder.segment_id else AT_ONCE,
+    }
+    source = SOURCES[ReminderTrigger(reminder.trigger)].format(date=reminder.order_date or "ordered_at")
+    cursor.execute(
+        FIND.format(
+            source=source,
+            due_at=due_at_sql(reminder, "found.happened_at"),
+            stop=stops.first_stop(stops_of(reminder)),
+            conditions=conditions(reminder),
+        ),
+        values,
+    )
+    if reminder.segment_id:
+        _keep_segment(cursor, reminder, span.until)
+    cursor.execute("SELECT count(*) FROM found_due")
+    return cursor.fetchone()[0]
+
+
+def _keep_segment(cursor: CursorWrapper, reminder: Reminder, now: datetime) -> None:
+    """Leave only customers of the reminder's segment."""
+    cursor.execute("SELECT DISTINCT customer_id FROM found_due WHERE customer_id IS NOT NULL")
+    ids = [row[0] for row in cursor.fetchall()]
+    people = segmentation.people(reminder.segment.conditions, now=now).filter(pk__in=ids)
+    kept = list(Customer.objects.filter(pk__in=people.order_by().values("pk")).values_list("pk", flat=True))
+    cursor.execute("DELETE FROM found_due WHERE customer_id IS NULL OR customer_id <> ALL(%s)", [kept])
