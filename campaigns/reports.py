@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
@@ -32,3 +33,37 @@ def sentence(campaign: Campaign) -> str:
     if campaign.status == CampaignStatus.MISSED:
         return _("“%(name)s” missed its time. %(why)s") % words
     return _("“%(name)s” cannot start yet. %(why)s") % words
+
+
+@dataclass(frozen=True)
+class AfterPayment:
+    """How many reminders went out after the payment they asked for."""
+
+    sent_after_paid: int
+    # Their payment had happened, but nobody had told us before the call.
+    told_later: int
+
+
+def after_payment(*, since: datetime) -> AfterPayment:
+    """
+    Count the reminders to pay that were called for since a moment although the order was paid.
+
+    By the clock of the database: a payment's `recorded_at` is taken while its order is held, and so is `called_at`.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT count(DISTINCT d.id) FILTER (WHERE told.recorded_at < s.called_at),
+                count(DISTINCT d.id) FILTER (WHERE told.recorded_at >= s.called_at AND told.happened_at < s.called_at)
+            FROM notifications_message m
+            JOIN notifications_submission s ON s.message_id = m.id AND s.called_at >= %s
+            JOIN notifications_delivery d
+                ON d.submission_id = s.id AND d.status NOT IN ('skipped', 'canceled', 'queued')
+            JOIN notifications_concern n ON n.delivery_id = d.id
+            JOIN customers_orderchange told ON told.order_id = n.order_id
+                AND told.from_status = 'unpaid' AND told.to_status NOT IN ('unpaid', 'closed', '')
+            WHERE 'paid' = ANY(m.stop_when)
+            """,
+            [since],
+        )
+        return AfterPayment(*cursor.fetchone())

@@ -217,9 +217,7 @@ def test_a_second_step_follows_only_who_has_not_paid(shop, noon):  # noqa: F811
 def test_who_is_held_out_gets_none_in_any_step(shop, noon):  # noqa: F811
     rule(held_out_percent=50, delays=(timedelta(minutes=20), timedelta(minutes=21)))
     for place, customer in enumerate(cast.crowd(100)):
-        order(None, f"A{place}", at=noon - 25 * MINUTE, customer_id=customer) if False else _order_of(
-            customer, place, noon
-        )
+        _order_of(customer, place, noon)
 
     found = remind()
 
