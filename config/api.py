@@ -14,6 +14,7 @@ from customers.api import faults, problems
 from customers.api.bodies import StrictParser
 from customers.api.problems import Problem
 from customers.api.routes import router as customers_router
+from notifications.api import router as notifications_router
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ api = NinjaAPI(
     docs_decorator=admin.site.admin_view,
 )
 api.add_router("", customers_router)
+api.add_router("", notifications_router)
 
 
 @api.exception_handler(Problem)
