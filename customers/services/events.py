@@ -29,7 +29,7 @@ WITH told AS MATERIALIZED (
     )
     LEFT JOIN customers_customer by_id ON by_id.id = told.customer_id AND by_id.erased_at IS NULL
     LEFT JOIN customers_customer numbered
-        ON numbered.external_id = told.external_id AND told.external_id <> '' AND numbered.erased_at IS NULL
+        ON numbered.external_id = told.external_id AND numbered.external_id <> '' AND numbered.erased_at IS NULL
     LEFT JOIN LATERAL (
         SELECT point.customer_id
         FROM customers_contactpoint point JOIN customers_customer customer ON customer.id = point.customer_id

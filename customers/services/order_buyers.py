@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
-from customers.services import order_people, order_plan
+from customers.services import order_people, order_plan, prepared
 from customers.services.order_facts import NO_KEYS, Keys, OrderFacts
 
 _BY_ADDRESS = """LEFT JOIN LATERAL (
@@ -23,9 +23,10 @@ _BY_ADDRESS = """LEFT JOIN LATERAL (
     WHERE point.address = told.{key} AND point.channel = '{channel}' AND customer.erased_at IS NULL
     ORDER BY point.is_primary DESC, point.customer_id LIMIT 1
 ) by_{key} ON told.{key} <> ''"""
-_HAS_PHONE = """EXISTS (
-    SELECT FROM customers_contactpoint point WHERE point.customer_id = {0} AND point.channel = 'sms'
-)"""
+# Not EXISTS: for a guessed hundred rows PostgreSQL would read all phones there are.
+_HAS_PHONE = """coalesce((
+    SELECT true FROM customers_contactpoint point WHERE point.customer_id = {0} AND point.channel = 'sms' LIMIT 1
+), false)"""
 LOOK = f"""
 SELECT told.place, known.id, owner.id, owner.erased_at IS NOT NULL,
        numbered.id, by_phone.customer_id, account.id, account.customer_id, by_email.customer_id,
@@ -37,7 +38,7 @@ FROM jsonb_to_recordset(%(told)s::jsonb) AS told (
 LEFT JOIN customers_order known ON known.number = told.number AND known.platform = told.platform
 LEFT JOIN customers_customer owner ON owner.id = known.customer_id AND owner.merged_into_id IS NULL
 LEFT JOIN customers_customer numbered
-    ON numbered.external_id = told.external_id AND told.external_id <> '' AND numbered.erased_at IS NULL
+    ON numbered.external_id = told.external_id AND numbered.external_id <> '' AND numbered.erased_at IS NULL
 LEFT JOIN customers_customeraccount account
     ON account.name = told.account AND account.platform = told.platform AND told.account <> ''
 {_BY_ADDRESS.format(key="phone", channel="sms")}
@@ -146,15 +147,14 @@ class Buyer:
 UNSETTLED = Buyer(is_settled=False)
 
 
-def look(cursor: CursorWrapper, facts: Mapping[int, OrderFacts], keys: Mapping[int, Keys]) -> dict[int, Buyer]:
+def look(facts: Mapping[int, OrderFacts], keys: Mapping[int, Keys]) -> dict[int, Buyer]:
     """Whose the orders at these places are, as far as one question tells."""
     told = [
         {"place": place, "platform": fact.platform, "number": fact.number} | vars(keys[place])
         for place, fact in facts.items()
     ]
-    cursor.execute(LOOK, {"told": json.dumps(told)})
     buyers = {}
-    for place, *columns in cursor.fetchall():
+    for place, *columns in prepared.rows(LOOK, {"told": json.dumps(told)}):
         found = Found(*columns)
         buyers[place] = replace(_buyer(keys[place], found), has_order=found.order_id is not None)
     return buyers
@@ -216,7 +216,7 @@ def settle(
         return buyers
     if known := _without_shared_keys(buyers, [place for place in writing if buyers[place].customer_id]):
         _add(cursor, facts, buyers, known, now=now)
-        buyers = look(cursor, facts, keys)
+        buyers = look(facts, keys)
     of_file = [
         place
         for place, buyer in buyers.items()
@@ -224,12 +224,12 @@ def settle(
     ]
     if of_file:
         _through_tables(cursor, facts, keys, of_file, now=now)
-        buyers = look(cursor, facts, keys)
+        buyers = look(facts, keys)
         _number(cursor, buyers, now=now)
-        buyers = look(cursor, facts, keys)
+        buyers = look(facts, keys)
     if new := _without_shared_keys(buyers, [place for place, buyer in buyers.items() if buyer.is_new]):
         _add(cursor, facts, buyers, new, now=now)
-        buyers = look(cursor, facts, keys)
+        buyers = look(facts, keys)
     return buyers
 
 
@@ -264,10 +264,9 @@ def _add(
     for place in places:
         buyer = buyers[place]
         told.append(_told(place, facts[place], buyer.adds) | {"known_id": buyer.customer_id})
-    cursor.execute(ADD, {"told": json.dumps(told).replace("\\u0000", ""), "now": now})
+    rows = prepared.rows(ADD, {"told": json.dumps(told).replace("\\u0000", ""), "now": now})
     added = {
-        place: Buyer(customer_id, account_id or buyers[place].account_id)
-        for place, customer_id, account_id in cursor.fetchall()
+        place: Buyer(customer_id, account_id or buyers[place].account_id) for place, customer_id, account_id in rows
     }
     known = {place: buyers[place] for place in places if buyers[place].customer_id}
     _number(cursor, known, now=now)

@@ -7,9 +7,7 @@ The names that the statements of a chunk know its tables by are names of steps h
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from django.db.backends.utils import CursorWrapper
-
-from customers.services import order_merge, order_parcels
+from customers.services import order_merge, order_parcels, prepared
 from customers.services.order_merge import DIFFERS, LINE_FACTS, NEXT_LINE, OWN_TIME, TAKES_STATUS
 from customers.services.order_plan import AMOUNTS, PROMISES, RANK, SAME, TIMES
 
@@ -122,13 +120,13 @@ class Merged(NamedTuple):
     outcome: str
 
 
-def hold(cursor: CursorWrapper, keys: Sequence[tuple[str, str]]) -> None:
+def hold(keys: Sequence[tuple[str, str]]) -> None:
     """Keep the orders of these platforms and numbers for this transaction, in the order in which all do."""
     platforms, numbers = zip(*keys, strict=True)
-    cursor.execute(HOLD, {"numbers": list(numbers), "platforms": list(platforms)})
+    prepared.rows(HOLD, {"numbers": list(numbers), "platforms": list(platforms)})
 
 
-def merge(cursor: CursorWrapper, *, orders: str, lines: str, by_id: int | None) -> list[Merged]:
+def merge(*, orders: str, lines: str, by_id: int | None) -> list[Merged]:
     """Merge orders, each told once, into those that are known; the caller holds them."""
-    cursor.execute(MERGE, {"orders": orders, "lines": lines, "by": by_id, "import": None})
-    return [Merged(*row) for row in cursor.fetchall()]
+    values = {"orders": orders, "lines": lines, "by": by_id, "import": None}
+    return [Merged(*row) for row in prepared.rows(MERGE, values)]

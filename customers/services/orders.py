@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from customers import clock
 from customers.choices import OrderStatus, ShipmentStatus
 from customers.models import Order, OrderChange
-from customers.services import import_merge, order_buyers, order_events, order_facts, order_import, removals
+from customers.services import import_merge, order_buyers, order_events, order_facts, order_import, prepared, removals
 from customers.services.order_buyers import Buyer
 from customers.services.order_facts import Keys, OrderFacts
 from customers.spreadsheets.order_statuses import Words
@@ -29,7 +29,8 @@ ONE_BY_ONE = 20
 
 MOVING = (ShipmentStatus.SHIPPED, ShipmentStatus.IN_TRANSIT, ShipmentStatus.OUT_FOR_DELIVERY)
 HOLD_KEYS = """
-SELECT pg_try_advisory_xact_lock_shared(%s), count(pg_advisory_xact_lock(key)) FROM unnest(%s::bigint[]) AS held (key)
+SELECT pg_try_advisory_xact_lock_shared(%(files)s::bigint), count(pg_advisory_xact_lock(key))
+FROM unnest(%(keys)s::bigint[]) AS held (key)
 """
 
 
@@ -109,15 +110,14 @@ def record_each(facts: Sequence[OrderFacts], *, by: AbstractBaseUser | None = No
         _hold_off_others(cursor, facts, keys)
         for places in order_facts.rounds(facts):
             told = {place: facts[place] for place in places}
-            buyers = order_buyers.settle(cursor, told, keys, order_buyers.look(cursor, told, keys), now=now)
-            order_events.hold(cursor, [fact.key for fact in told.values()])
-            for merged in merge(cursor, told, buyers, words, by=by, now=now):
+            buyers = order_buyers.settle(cursor, told, keys, order_buyers.look(told, keys), now=now)
+            order_events.hold([fact.key for fact in told.values()])
+            for merged in merge(told, buyers, words, by=by, now=now):
                 found[merged.place] = Recorded(merged.outcome, merged.order_id, merged.customer_id)
     return [found[place] for place in range(len(facts))]
 
 
 def merge(
-    cursor: CursorWrapper,
     facts: Mapping[int, OrderFacts],
     buyers: Mapping[int, Buyer],
     words: Words | None,
@@ -136,7 +136,7 @@ def merge(
             row |= dict.fromkeys(("receiver_name", "province", "city", "note", "tracking_number"), "")
         rows.append(row)
         lines += order_facts.line_rows(place, fact)
-    return order_events.merge(cursor, orders=json.dumps(rows), lines=json.dumps(lines), by_id=by.pk if by else None)
+    return order_events.merge(orders=json.dumps(rows), lines=json.dumps(lines), by_id=by.pk if by else None)
 
 
 def _hold_off_others(cursor: CursorWrapper, facts: Sequence[OrderFacts], keys: Mapping[int, Keys]) -> None:
@@ -147,15 +147,15 @@ def _hold_off_others(cursor: CursorWrapper, facts: Sequence[OrderFacts], keys: M
     this comes before any order is held, or two of us could wait for each other.
     """
     few = len(facts) <= ONE_BY_ONE
-    if few and _hold_keys(cursor, facts, keys):
+    if few and _hold_keys(facts, keys):
         return
     told = dict(enumerate(facts))
-    if any(buyer.writes or not buyer.has_order for buyer in order_buyers.look(cursor, told, keys).values()):
+    if any(buyer.writes or not buyer.has_order for buyer in order_buyers.look(told, keys).values()):
         shared = "_shared" if few else ""
         cursor.execute(f"SELECT pg_advisory_xact_lock{shared}(%s)", [import_merge.ONE_FILE_AT_A_TIME])
 
 
-def _hold_keys(cursor: CursorWrapper, facts: Sequence[OrderFacts], keys: Mapping[int, Keys]) -> bool:
+def _hold_keys(facts: Sequence[OrderFacts], keys: Mapping[int, Keys]) -> bool:
     """Hold off events with the same keys; answers whether files are held off too."""
     names = set()
     for place, fact in enumerate(facts):
@@ -163,8 +163,8 @@ def _hold_keys(cursor: CursorWrapper, facts: Sequence[OrderFacts], keys: Mapping
         for name, key in vars(keys[place]).items():
             if key:
                 names.add(f"{name} {fact.platform if name == 'account' else ''} {key}")
-    cursor.execute(HOLD_KEYS, [import_merge.ONE_FILE_AT_A_TIME, sorted(map(_lock_of, names))])
-    return cursor.fetchone()[0]
+    values = {"files": import_merge.ONE_FILE_AT_A_TIME, "keys": sorted(map(_lock_of, names))}
+    return prepared.rows(HOLD_KEYS, values)[0][0]
 
 
 def _lock_of(name: str) -> int:

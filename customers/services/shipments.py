@@ -193,7 +193,7 @@ def _move(cursor: CursorWrapper, order_ids: Iterable[int], *, now: datetime) -> 
             tracking_number=parcel_number if is_bare else "",
         )
     if facts:
-        orders.merge(cursor, facts, {}, None, now=now)
+        orders.merge(facts, {}, None, now=now)
 
 
 def _check(facts: Sequence[ShipmentFacts]) -> None:
