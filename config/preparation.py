@@ -19,6 +19,7 @@ from config import safe_mode
 from customers import clock, doorbell
 from customers.models import Customer
 from customers.services import import_layouts
+from notifications.choices import GatewayKind
 from notifications.models import ProviderAccount
 
 Say = Callable[[str], None]
@@ -43,7 +44,7 @@ def prepare(*, say: Say, environment: dict[str, str]) -> str:
     if "roles" in get_commands():
         call_command("roles", stdout=io.StringIO())
     settings.UPLOADS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _follow_the_gateway(environment["SANDBOX_GATEWAY_URL"])
+    _follow_the_gateway(environment["SANDBOX_GATEWAY_URL"], mail=environment["SANDBOX_MAIL_URL"])
     if safe_mode.look(now=clock.now()):
         say("Sending is stopped. The page “Stop sending” says why, and lets an owner start it again.")
     if get_user_model().objects.filter(is_superuser=True).exists():
@@ -70,10 +71,11 @@ def _look_for_servers(*, say: Say) -> None:
         say(f"REDIS_URL: Redis does not answer; sending starts when it does. {trouble}")
 
 
-def _follow_the_gateway(address: str) -> None:
-    """Point this machine's sandbox accounts to the port its gateway has today."""
+def _follow_the_gateway(address: str, *, mail: str) -> None:
+    """Point this machine's sandbox accounts to the ports its gateway has today."""
     for account in ProviderAccount.objects.filter(is_sandbox=True):
-        moved = {name: _moved(getattr(account, name), address) for name in ("url", "query_url")}
+        today = mail if account.gateway == GatewayKind.SMTP else address
+        moved = {name: _moved(getattr(account, name), today) for name in ("url", "query_url")}
         ProviderAccount.objects.filter(pk=account.pk).update(**moved)
 
 

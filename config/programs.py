@@ -33,7 +33,8 @@ def watch() -> Program:
     return Program("watch", [*MANAGE, "watch"], ROOT)
 
 
-def gateway(port: int, directory: Path) -> Program:
-    """The sandbox gateway, with its ledger in a directory."""
-    command = ["-m", "config.sandbox_gateway", "--port", str(port), "--directory", str(directory)]
+def gateway(port: int, mail_port: int, directory: Path) -> Program:
+    """The sandbox gateway and its mail server, with their ledger in a directory."""
+    ports = ["--port", str(port), "--mail-port", str(mail_port)]
+    command = ["-m", "config.sandbox_gateway", *ports, "--directory", str(directory)]
     return Program("gateway", [sys.executable, *command], ROOT)

@@ -11,6 +11,7 @@ from pathlib import Path
 from config.sandbox.clock import DeploymentClock
 from config.sandbox.gateway import Gateway
 from config.sandbox.ledger import Ledger, LedgerInUse
+from config.sandbox.mail import MailServer
 from config.sandbox.receipts import ReceiptPusher
 from config.sandbox.server import Server
 from config.sandbox.settings import BadSetting, Settings
@@ -25,6 +26,7 @@ def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     defaults = Settings()
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8900, help="0 takes a free one")
+    parser.add_argument("--mail-port", type=int, default=None, help="takes e-mail by SMTP too; 0 takes a free port")
     parser.add_argument("--directory", type=Path, required=True, help="where the ledger is kept")
     parser.add_argument("--latency-ms", type=int, default=defaults.latency_ms)
     parser.add_argument("--receipt-delay-ms", type=int, default=defaults.receipt_delay_ms)
@@ -55,6 +57,13 @@ def private_hosts() -> list[str]:
     return [host.strip() for host in listed if host.strip()]
 
 
+def mail_server(options: argparse.Namespace, ledger: Ledger, clock: DeploymentClock) -> MailServer | None:
+    """The side that takes e-mail, if one is asked for. Raises OSError."""
+    if options.mail_port is None:
+        return None
+    return MailServer((options.host, options.mail_port), ledger=ledger, clock=clock, directory=options.directory)
+
+
 def run(options: argparse.Namespace) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises BadSetting, LedgerInUse and OSError at the start."""
     settings = settings_of(options)
@@ -70,11 +79,18 @@ def run(options: argparse.Namespace) -> None:
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     pusher.start()
     host = f"[{options.host}]" if ":" in options.host else options.host
+    mail = mail_server(options, ledger, clock)
+    if mail:
+        threading.Thread(target=mail.serve_forever, name="mail", daemon=True).start()
+        sys.stdout.write(f"Sandbox mail server: smtp://{host}:{mail.port}\n")
     sys.stdout.write(f"Sandbox gateway: http://{host}:{server.port}/\n")
     sys.stdout.flush()
     server.serve_forever(poll_interval=0.2)
     server.server_close()
     server.drain(seconds=DRAIN_SECONDS)
+    if mail:
+        mail.shutdown()
+        mail.server_close()
     pusher.stop()
     ledger.close()
 

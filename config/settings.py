@@ -225,6 +225,7 @@ GATEWAY_PRIVATE_HOSTS = env.words("GATEWAY_PRIVATE_HOSTS", default=[])
 # So long a provider's callbacks are kept as they came: they hold numbers and texts.
 CALLBACK_DAYS = env.number("CALLBACK_DAYS", default=30, least=1)
 SANDBOX_GATEWAY_URL = env.text("SANDBOX_GATEWAY_URL", default="")
+SANDBOX_MAIL_URL = env.text("SANDBOX_MAIL_URL", default="")
 
 # E-mail to staff -----------------------------------------------------------------------------
 _mail = env.mail_server("EMAIL_URL")

@@ -93,6 +93,33 @@ def template(
     )
 
 
+def letter(
+    body: str = '{{ name or "顾客" }}，您好！', *, subject: str = "给{{ name or '您' }}的一封信", html: str = "",
+    purpose: str = Purpose.MARKETING, channel: str = Channel.EMAIL, name: str = "",
+) -> Template:  # fmt: skip
+    """A template of an e-mail or of the inbox, ready to send."""
+    return Template.objects.create(
+        name=name or f"{channel} {purpose} {body[:30]}", purpose=purpose, signature=signature(), body=body,
+        subject=subject, html=html, channel=channel,
+    )  # fmt: skip
+
+
+def mail_account(url: str, **columns) -> ProviderAccount:
+    """A sandbox account at a mail server."""
+    usual = {"from_address": "hello@shop.example", "from_name": "鸿雁花店", "price": Decimal("0.01"), "batch_size": 50}
+    return ProviderAccount.objects.create(
+        name=f"mail {url}", channel=Channel.EMAIL, gateway="smtp", url=url, is_sandbox=True,
+        callback_token=f"mail-{abs(hash(url))}", **usual | columns,
+    )  # fmt: skip
+
+
+def inbox_account() -> ProviderAccount:
+    """The account of the inbox."""
+    return ProviderAccount.objects.create(
+        name="站内信", channel=Channel.INBOX, gateway="inbox", price=0, is_sandbox=True, callback_token="inbox",
+    )  # fmt: skip
+
+
 def account(url: str, *, batch_size: int = 100) -> ProviderAccount:
     """A sandbox account at a gateway."""
     return ProviderAccount.objects.create(

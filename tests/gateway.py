@@ -8,6 +8,9 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty, Queue
@@ -40,8 +43,11 @@ class Gateway:
         self.url = self._address()
 
     def _address(self) -> str:
+        self.mail_url = ""
         for line in self.process.stdout:
             for word in line.split():
+                if word.startswith("smtp://"):
+                    self.mail_url = word
                 if word.startswith("http://"):
                     return word.rstrip("/.")
         raise RuntimeError("The sandbox gateway did not start.")
@@ -79,6 +85,11 @@ class Gateway:
             if not page["messages"] or page["next"] is None or page["next"] == after:
                 return found
             after = page["next"]
+
+    def letters(self) -> list[EmailMessage]:
+        """Every letter that its mail server took, as it came in."""
+        folder = self.directory / "letters"
+        return [message_from_bytes(file.read_bytes(), policy=default) for file in sorted(folder.iterdir())]
 
     def numbers(self) -> list[str]:
         """The numbers of the ledger, with repetitions."""

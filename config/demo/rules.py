@@ -6,7 +6,7 @@ from datetime import time, timedelta
 from django.conf import settings
 
 from customers.choices import Channel, Purpose
-from notifications.choices import CapWindow, SignatureStatus
+from notifications.choices import CapWindow, GatewayKind, SignatureStatus
 from notifications.models import FrequencyCap, ProviderAccount, QuietHours, Signature
 
 # Service reminders may come later in the evening than advertising, but wake nobody.
@@ -71,7 +71,37 @@ def write() -> tuple[Signature, ProviderAccount]:
         price=settings.SMS_PRICE,
         is_sandbox=True,
     )
+    ProviderAccount.objects.bulk_create([mail_account(), inbox_account()])
     return approved, account
+
+
+def mail_account() -> ProviderAccount:
+    """The account at the sandbox's own mail server: its letters end in the same ledger."""
+    return ProviderAccount(
+        name="沙箱邮件",
+        channel=Channel.EMAIL,
+        gateway=GatewayKind.SMTP,
+        url=settings.SANDBOX_MAIL_URL or "smtp://127.0.0.1:9000",
+        from_address="hello@hongyan.example",
+        from_name="鸿雁花店",
+        callback_token=secrets.token_urlsafe(32),
+        batch_size=50,
+        price=0,
+        is_sandbox=True,
+    )
+
+
+def inbox_account() -> ProviderAccount:
+    """The inbox that the shop's own site would show."""
+    return ProviderAccount(
+        name="站内信",
+        channel=Channel.INBOX,
+        gateway=GatewayKind.INBOX,
+        callback_token=secrets.token_urlsafe(32),
+        batch_size=200,
+        price=0,
+        is_sandbox=True,
+    )
 
 
 def gateway_address() -> str:

@@ -29,8 +29,11 @@ from notifications.services import budgets, callback_tokens, connecting, deliver
 
 # The kinds that docs/connect-….md explains.
 GUIDES = {GatewayKind.ALIYUN_SMS: "aliyun", GatewayKind.TENCENT_SMS: "tencent"}
+CARRIED = (Channel.SMS, Channel.EMAIL, Channel.INBOX)
 # Not for those who may only look: what signs a call, and the address by which receipts are believed.
 SECRETS = {"key_id", "secret", "callback"}
+# Fields of the form alone: an account keeps its mail server as one address.
+MAIL_SERVER = ("mail_host", "mail_port", "mail_security")
 
 
 @admin.register(ProviderAccount)
@@ -48,7 +51,12 @@ class ProviderAccountAdmin(TranslatedHistory, CallbackAddress, ModelAdmin):
         (None, {"fields": ["name", "condition", "gateway", "channel"]}),
         (
             gettext_lazy("Connection"),
-            {"fields": ["key_id", "secret", "app_id", "region", "url", "query_url", "callback", "field_names"]},
+            {
+                "fields": [
+                    *(MAIL_SERVER, "key_id", "secret", "app_id", "region"),
+                    *(("from_address", "from_name"), "url", "query_url", "callback", "field_names"),
+                ]
+            },
         ),
         (
             gettext_lazy("Price and pace"),
@@ -59,9 +67,10 @@ class ProviderAccountAdmin(TranslatedHistory, CallbackAddress, ModelAdmin):
     ]
 
     def formfield_for_choice_field(self, db_field, request, **options):
-        """Channels that no gateway carries yet are not offered."""
+        """Channels that no gateway carries yet are not offered; which one it is follows from the kind."""
         if db_field.name == "channel":
-            options["choices"] = [(Channel.SMS.value, Channel.SMS.label)]
+            options["choices"] = [(channel.value, channel.label) for channel in CARRIED]
+            options["required"] = False
         return super().formfield_for_choice_field(db_field, request, **options)
 
     def get_form(self, request, obj=None, change=False, **options):
@@ -88,7 +97,7 @@ class ProviderAccountAdmin(TranslatedHistory, CallbackAddress, ModelAdmin):
         if self.has_change_permission(request, obj) or obj is None:
             return super().get_fieldsets(request, obj)
         return [
-            (title, {**options, "fields": [name for name in options["fields"] if name not in SECRETS]})
+            (title, {**options, "fields": [name for name in options["fields"] if name not in {*SECRETS, MAIL_SERVER}]})
             for title, options in super().get_fieldsets(request, obj)
         ]
 
@@ -117,7 +126,7 @@ class ProviderAccountAdmin(TranslatedHistory, CallbackAddress, ModelAdmin):
             return []
         unoffered = set() if account.paused_for else {"resume"}
         if account.gateway not in COMPOSING_GATEWAYS:
-            unoffered |= {"connect", "try_out"}
+            unoffered |= {"connect"} if account.gateway == GatewayKind.SMTP else {"connect", "try_out"}
         if not account.previous_callback_token:
             unoffered.add("end_old_callback")
         return [button for button in super().get_actions_detail(request, object_id) if button.path not in unoffered]
@@ -169,7 +178,8 @@ class ProviderAccountAdmin(TranslatedHistory, CallbackAddress, ModelAdmin):
     )
     def try_out(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:
         """Ask the gateway whether it knows the key."""
-        account = get_object_or_404(ProviderAccount, pk=number_in(object_id), gateway__in=COMPOSING_GATEWAYS)
+        can_be_tried = [*COMPOSING_GATEWAYS, GatewayKind.SMTP]
+        account = get_object_or_404(ProviderAccount, pk=number_in(object_id), gateway__in=can_be_tried)
         trial = connecting.try_out(account)
         page = reverse("admin:notifications_provideraccount_change", args=[account.pk])
         level = messages.SUCCESS if trial.works else messages.ERROR

@@ -7,15 +7,25 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
+from customers.choices import Channel
 from customers.models import ClockOffset
 from notifications.choices import GatewayKind
 from notifications.models import ProviderAccount
 from notifications.providers import aliyun_sms, tencent_api
 from notifications.providers.addresses import is_listed, split_url
 from notifications.providers.http import RefusedAddress, check_key, check_url
+from notifications.providers.mail_letters import BadAddress
+from notifications.providers.mail_letters import checked_address as checked_mail_address
+from notifications.providers.mail_servers import BAD_PORT, READABLE, USUAL_PORTS, Security, checked_server, server_at
 from notifications.providers.mapping import BadMapping, completed
+from notifications.text import visible
 
 LONGEST_CONNECT, LONGEST_WAIT = 10, 25
 
@@ -43,15 +53,31 @@ UNUSED = {
     GatewayKind.GENERIC_HTTP: {"key_id": "", "region": "", "app_id": ""},
     GatewayKind.ALIYUN_SMS: {"app_id": "", "query_url": "", "field_names": {}},
     GatewayKind.TENCENT_SMS: {"query_url": "", "field_names": {}},
+    GatewayKind.SMTP: {"region": "", "app_id": "", "query_url": "", "field_names": {}},
+    GatewayKind.INBOX: {"key_id": "", "region": "", "app_id": "", "query_url": "", "field_names": {}, "url": ""},
 }
+NO_SENDER = {"from_address": "", "from_name": ""}
+# What each kind carries; the others carry texts by SMS.
+CHANNELS = {GatewayKind.SMTP: Channel.EMAIL, GatewayKind.INBOX: Channel.INBOX}
+LARGEST_MAIL_CALL = 200
 # Shown only where the kind that is chosen has a use for it.
 CONDITIONAL = {
     "query_url": "gateway == 'generic_http'",
     "field_names": "gateway == 'generic_http'",
-    "key_id": "gateway != 'generic_http'",
-    "region": "gateway != 'generic_http'",
+    "key_id": "gateway != 'generic_http' && gateway != 'inbox'",
+    "region": "gateway == 'aliyun_sms' || gateway == 'tencent_sms'",
     "app_id": "gateway == 'tencent_sms'",
+    "url": "gateway != 'smtp' && gateway != 'inbox'",
+    "secret": "gateway != 'inbox'",
+    **dict.fromkeys(("mail_host", "mail_port", "mail_security", "from_address", "from_name"), "gateway == 'smtp'"),
 }
+
+
+SECURITY = [
+    (Security.TLS.value, gettext_lazy("TLS from the first byte (usual port 465)")),
+    (Security.STARTTLS.value, gettext_lazy("STARTTLS (usual port 587)")),
+    (Security.NONE.value, gettext_lazy("None: only for a server beside this one")),
+]
 
 
 class ProviderAccountForm(forms.ModelForm):
@@ -65,12 +91,21 @@ class ProviderAccountForm(forms.ModelForm):
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
     )
 
+    mail_host = forms.CharField(
+        label=gettext_lazy("Mail server"), required=False, max_length=250, widget=UnfoldAdminTextInputWidget
+    )
+    mail_port = forms.IntegerField(label=gettext_lazy("Port"), required=False, widget=UnfoldAdminIntegerFieldWidget)
+    mail_security = forms.ChoiceField(
+        label=gettext_lazy("Encryption"), required=False, choices=SECURITY, widget=UnfoldAdminSelectWidget
+    )
+
     class Meta:
         model = ProviderAccount
         fields = [
             *("name", "channel", "gateway", "url", "query_url", "key_id", "region", "app_id", "batch_size", "price"),
             *("share", "pace", "daily_budget", "number_limit"),
             *("connect_timeout", "read_timeout", "total_timeout", "field_names", "is_sandbox", "is_active"),
+            *("from_address", "from_name"),
         ]
 
         labels = {"name": gettext_lazy("Name of the account")}
@@ -86,6 +121,13 @@ class ProviderAccountForm(forms.ModelForm):
         for name in ("url", "share", "connect_timeout", "read_timeout", "total_timeout"):
             if name in self.fields:
                 self.fields[name].required = False
+        if self.instance.gateway == GatewayKind.SMTP and self.instance.url:
+            server = server_at(self.instance.url)
+            self.initial |= {
+                "mail_host": server.host,
+                "mail_port": server.port,
+                "mail_security": server.security.value,
+            }
 
     def clean_gateway(self) -> str:
         """The kind, which an account that has sent keeps: its receipts are read by it."""
@@ -151,11 +193,17 @@ class ProviderAccountForm(forms.ModelForm):
             cleaned |= {name: value for name, value in UNUSED[gateway].items() if name in self.fields}
             for name in UNUSED[gateway]:
                 self._errors.pop(name, None)
+        if gateway != GatewayKind.SMTP:
+            cleaned |= NO_SENDER
+        if gateway and "channel" in self.fields:
+            cleaned["channel"] = CHANNELS.get(gateway, Channel.SMS)
         if cloud := CLOUDS.get(gateway):
             self._check_cloud(cleaned, cloud, gateway)
-        else:
+        elif gateway == GatewayKind.SMTP:
+            self._check_mail(cleaned)
+        elif gateway != GatewayKind.INBOX:
             self._check(cleaned, "url", checked_address, cleaned.get("url") or "", needed=True)
-        largest = cloud.largest_call if cloud else 1000
+        largest = cloud.largest_call if cloud else LARGEST_MAIL_CALL if gateway == GatewayKind.SMTP else 1000
         size = cleaned.get("batch_size")
         if size is not None and not 1 <= size <= largest:
             self.add_error("batch_size", _("One call can carry 1 to %s numbers.") % f"{largest:,}")
@@ -186,6 +234,34 @@ class ProviderAccountForm(forms.ModelForm):
         app_id = cleaned.get("app_id") or ""
         if gateway == GatewayKind.TENCENT_SMS and not (app_id.isascii() and app_id.isdigit()):
             self.add_error("app_id", _(tencent_api.BAD_APP_ID))
+
+    def _check_mail(self, cleaned: dict) -> None:
+        """The server as one address, and a sender that letters can come from."""
+        self._errors.pop("url", None)
+        security = Security(cleaned.get("mail_security") or Security.TLS)
+        host, port = cleaned.get("mail_host") or "", cleaned.get("mail_port")
+        port = USUAL_PORTS[security] if port is None else port
+        if not host and "mail_host" not in self.errors:
+            self.add_error("mail_host", _("Enter the name of the mail server, such as smtp.exmail.qq.com."))
+        elif "mail_port" not in self.errors and "mail_host" not in self.errors:
+            try:
+                server = checked_server(security, host, port, private_hosts=settings.GATEWAY_PRIVATE_HOSTS)
+                cleaned["url"] = server.url
+            except RefusedAddress as refusal:
+                field = {BAD_PORT: "mail_port", READABLE: "mail_security"}.get(str(refusal), "mail_host")
+                self.add_error(field, _(str(refusal)))
+        if "from_address" not in self.errors:
+            try:
+                cleaned["from_address"] = checked_mail_address(cleaned.get("from_address") or "")
+            except BadAddress as refusal:
+                self.add_error("from_address", _(str(refusal)))
+        name = cleaned.get("from_name") or ""
+        if name != visible(name):
+            self.add_error("from_name", _("The name holds an invisible character; retype it."))
+        has_secret = cleaned.get("secret") or self.instance.encrypted_secret
+        if cleaned.get("key_id") and not has_secret and "secret" not in self.errors:
+            words = _("Enter the password of this user; many providers call it an authorization code.")
+            self.add_error("secret", words)
 
     def _check(self, cleaned: dict, name: str, check, value: str, *, needed: bool) -> None:
         if name in self.errors:
@@ -259,10 +335,13 @@ def help_texts() -> dict[str, str]:
             "stands between. Private and loopback addresses are refused unless the deployment lists them."
         ),
         "query_url": _("Where outcomes are asked for when an answer was lost. Leave empty if the gateway has none."),
-        "key_id": _("AccessKey ID at Aliyun, SecretId at Tencent Cloud. Use a key that may do nothing but send SMS."),
+        "key_id": _(
+            "AccessKey ID at Aliyun, SecretId at Tencent Cloud, the user at a mail server. Use a key that may do "
+            "nothing but send."
+        ),
         "region": _("Leave empty for the usual one: cn-hangzhou at Aliyun, ap-guangzhou at Tencent Cloud."),
         "app_id": _("The SdkAppId that the SMS console shows, such as 1400006666."),
-        "price": _("Yuan for one SMS of 70 characters; every estimate uses it."),
+        "price": _("Yuan for one SMS of 70 characters, or for one e-mail; every estimate uses it."),
         "batch_size": _(
             "How many numbers one call carries. Aliyun takes 100 with personal texts, 1,000 with equal ones; "
             "Tencent Cloud 200."
@@ -287,6 +366,10 @@ def help_texts() -> dict[str, str]:
         "read_timeout": _("When this runs out the message may have been taken: what became of it is asked for."),
         "total_timeout": _("Also for a gateway that answers byte by byte."),
         "field_names": _("Only if your gateway names its fields differently; see docs/gateway-protocol.md."),
+        "mail_host": _("Such as smtp.exmail.qq.com or smtpdm.aliyun.com; your provider tells it."),
+        "mail_port": _("Leave it empty for the usual one."),
+        "from_address": _("Whom letters come from. The server must let this user send from it."),
+        "from_name": _("What customers see as the sender, such as the name of the shop."),
         "is_sandbox": _("Practice: nothing is really sent. Only then may the clock be shifted."),
         "is_active": _("Switch it off to send over another account."),
     }

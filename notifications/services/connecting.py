@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from notifications.choices import RegistrationState, SignatureStatus
+from notifications import secrets
+from notifications.choices import GatewayKind, RegistrationState, SignatureStatus
 from notifications.models import ProviderAccount, Signature
-from notifications.providers.base import RegistrationStatus, spoken
-from notifications.services import registration_states
+from notifications.providers.base import Outcome, RegistrationStatus, spoken
+from notifications.services import gateways, registration_states
 
 # Of a shop that has no signature yet a name is asked for that nobody has; the answer proves the key as well.
 NO_SIGNATURE = "鸿雁连接测试"
@@ -25,8 +26,11 @@ def try_out(account: ProviderAccount) -> Trial:
     """
     Ask the gateway how far the shop's signature is: free of charge, and refused without a valid key.
 
-    A key that is refused here would be refused for every message, so the account is paused at once.
+    A key that is refused here would be refused for every message, so the account is paused at once. A mail
+    server is logged in to, and told the sender, without a letter.
     """
+    if account.gateway == GatewayKind.SMTP:
+        return _try_mail(account)
     signatures = Signature.objects.order_by("-pk")
     name = signatures.filter(status=SignatureStatus.APPROVED).values_list("name", flat=True).first()
     try:
@@ -44,6 +48,24 @@ def try_out(account: ProviderAccount) -> Trial:
         return Trial(True, _("The key works. Enter your signature under Signatures next."))
     said = {"signature": f"【{name}】", "state": RegistrationState(answer.status).label}
     return Trial(True, _("The key works. The signature %(signature)s there: %(state)s.") % said)
+
+
+def _try_mail(account: ProviderAccount) -> Trial:
+    try:
+        verdict = gateways.provider_for(account).try_out()
+    except secrets.Unreadable:
+        return Trial(False, _(gateways.SECRET_UNREADABLE))
+    except ValueError as trouble:
+        return Trial(False, _(str(trouble)))
+    if verdict is None:
+        return Trial(True, _("The mail server takes the user name, the password and the sender. No letter was sent."))
+    outcome, _code, told = verdict
+    words = spoken(told, gettext=_)
+    if outcome is Outcome.REFUSED_ACCOUNT and _pause(account, told):
+        words = _("%(words)s The account is paused: nothing is sent by it until somebody resumes it.") % {
+            "words": words
+        }
+    return Trial(False, words)
 
 
 def _pause(account: ProviderAccount, words: str) -> bool:

@@ -67,7 +67,11 @@ class Command(BaseCommand):
         logs.mkdir(mode=0o700, exist_ok=True)
         self.announced, self.looked_at = False, 0.0
         Supervisor(
-            programs=_programs(listener.fileno(), gateway_port=urlsplit(environment["SANDBOX_GATEWAY_URL"]).port),
+            programs=_programs(
+                listener.fileno(),
+                gateway_port=urlsplit(environment["SANDBOX_GATEWAY_URL"]).port,
+                mail_port=urlsplit(environment["SANDBOX_MAIL_URL"]).port,
+            ),
             logs=logs,
             state=running.STATE,
             about={"address": self.address},
@@ -77,11 +81,13 @@ class Command(BaseCommand):
 
     def environment(self) -> dict[str, str]:
         """What the programs are told: addresses that nobody knew before the ports were found."""
-        gateway = f"{LOCAL}:{_gateway_port(urlsplit(self.address).port)}"
-        private = [*settings.GATEWAY_PRIVATE_HOSTS, gateway, urlsplit(self.address).netloc]
+        gateway_port, mail_port = _gateway_ports(urlsplit(self.address).port)
+        gateway, mail = f"{LOCAL}:{gateway_port}", f"{LOCAL}:{mail_port}"
+        private = [*settings.GATEWAY_PRIVATE_HOSTS, gateway, mail, urlsplit(self.address).netloc]
         return os.environ | {
             "PUBLIC_URL": os.environ.get("PUBLIC_URL") or self.address,
             "SANDBOX_GATEWAY_URL": f"http://{gateway}",
+            "SANDBOX_MAIL_URL": f"smtp://{mail}",
             "GATEWAY_PRIVATE_HOSTS": ",".join(dict.fromkeys(private)),
         }
 
@@ -112,12 +118,12 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _programs(web_socket: int, *, gateway_port: int) -> list[Program]:
+def _programs(web_socket: int, *, gateway_port: int, mail_port: int) -> list[Program]:
     """The processes of a deployment; the gateway first, because what is first is stopped last."""
     sandbox = settings.VAR / "sandbox"
     sandbox.mkdir(mode=0o700, exist_ok=True)
     return [
-        programs.gateway(gateway_port, sandbox),
+        programs.gateway(gateway_port, mail_port, sandbox),
         programs.web(web_socket),
         *(programs.worker(name, queue) for name, queue in WORKERS.items()),
         programs.scheduler(),
@@ -140,17 +146,19 @@ def _listener() -> socket.socket:
     raise CommandError("The ports 8000 to 8099 are all taken. Choose another one, such as: make up PORT=9090")
 
 
-def _gateway_port(web_port: int) -> int:
+def _gateway_ports(web_port: int) -> list[int]:
     """
-    A free port for the sandbox gateway, at a fixed distance from the one of the pages.
+    Two free ports, for the sandbox gateway and its mail server, at fixed distances from the one of the pages.
 
     That one is held already: two clones that start at once so look for different ones.
     """
-    distances = range(900, 10_000, 100)
+    distances, free = range(900, 10_000, 100), []
     for port in [port for far in distances for port in (web_port + far, web_port - far) if 1024 <= port <= 65535]:
         if probe := _opened(LOCAL, port):
             probe.close()
-            return port
+            free.append(port)
+        if len(free) == 2:
+            return free
     raise CommandError("The sandbox gateway finds no free port. Choose another one for the pages: make up PORT=20000")
 
 
