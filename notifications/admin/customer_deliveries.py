@@ -7,9 +7,10 @@ from django.utils.safestring import SafeString
 
 from notifications import screening
 from notifications.admin import conversation, sent_text, states
-from notifications.models import Delivery, FrequencyCap
+from notifications.models import Delivery, FrequencyCap, InboxItem
 
 PER_PAGE = 20
+INBOX_SHOWN = 20
 
 
 def panel(request: HttpRequest, customer_id: int, *, is_allowed: bool) -> HttpResponse:
@@ -31,6 +32,7 @@ def panel(request: HttpRequest, customer_id: int, *, is_allowed: bool) -> HttpRe
         "customer_id": customer_id,
         "next_before": None if is_last else found[PER_PAGE - 1].id,
         "is_first": not before,
+        "inbox": [] if before else InboxItem.objects.filter(customer=customer_id).order_by("-id")[:INBOX_SHOWN],
     }
     return render(request, "admin/notifications/delivery/of_customer.html", context)
 
