@@ -13,6 +13,11 @@ WRITTEN_TO = ties.Tie(
 REPLIED = ties.Tie(
     "replied", _("Has replied"), "EXISTS (SELECT FROM notifications_reply tie WHERE tie.customer_id = customer.id)"
 )
+WRITTEN_ABOUT = ties.OrderTie(
+    "written",
+    _("Was written about, or is about to be"),
+    "EXISTS (SELECT FROM notifications_concern tie WHERE tie.order_id = known.id)",
+)
 
 
 class NotificationsConfig(AppConfig):
@@ -20,5 +25,5 @@ class NotificationsConfig(AppConfig):
     verbose_name = _("Notifications")
 
     def ready(self) -> None:
-        """Tell the customers app who stays when an import is undone."""
-        ties.register(WRITTEN_TO, REPLIED)
+        """Tell the customers app who and what stays when an import is undone."""
+        ties.register(WRITTEN_TO, REPLIED, WRITTEN_ABOUT)

@@ -24,7 +24,7 @@ from customers.choices import (
 )
 from customers.models import Customer, Order, OrderLine, SpreadsheetImport
 from customers.models.contact_point import masked
-from customers.services import ties, undo_orders
+from customers.services import ties
 from customers.services.undo_plan import Finding
 from customers.spreadsheets.fields import FIELD
 
@@ -201,7 +201,7 @@ def reasons(imported: SpreadsheetImport, counts: Mapping[str, int]) -> list[dict
             "count": counts[f"orders:stay:{why.code}"],
             "link": findings_link(imported, UndoFindingKind.ORDERS, why=why.code),
         }
-        for why in undo_orders.REASONS
+        for why in ties.of_orders()
         if counts.get(f"orders:stay:{why.code}")
     ]
     return sorted(found, key=lambda line: -line["count"])
@@ -241,7 +241,7 @@ def _order_line(finding: Finding, numbers: Mapping[int, str]) -> Line:
 
 
 def _reason_of_order(code: str) -> str:
-    return next((str(why.sentence) for why in undo_orders.REASONS if why.code == code), code)
+    return next((str(why.sentence) for why in ties.of_orders() if why.code == code), code)
 
 
 def _field_of_order(name: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.backends.utils import CursorWrapper
 
-from customers.services import order_people
+from customers.services import order_parcels, order_people
 from customers.services.order_plan import AMOUNTS, PROMISES, RANK, TIMES
 
 # Overwritten by a file that is as fresh; nothing about the person, so that the history may keep what stood there.
@@ -289,7 +289,8 @@ def moment(cursor: CursorWrapper) -> datetime:
 def write(cursor: CursorWrapper, *, import_id: int, after: int, up_to: int, now: datetime) -> None:
     """Write planned orders that are compared already; the caller's transaction makes it all or nothing."""
     values = {"import": import_id, "by": None, "now": now, "after": after, "up_to": up_to}
-    for statement in (CREATE, FIRST_CHANGE, HISTORY, UPDATE, STILL_SO, WRITE_LINES, KEEP_ROWS):
+    parcels = order_parcels.statements("%(now)s")
+    for statement in (CREATE, FIRST_CHANGE, HISTORY, *parcels, UPDATE, STILL_SO, WRITE_LINES, KEEP_ROWS):
         cursor.execute(statement, values)
 
 

@@ -197,13 +197,27 @@ MOVE_ACCOUNTS_OF_SHELLS = """
 UPDATE customers_customeraccount moved SET customer_id = shell.target
 FROM chunk_shell shell WHERE moved.customer_id = shell.customer_id
 """
+# What was due or is to be done goes with the person.
+MOVE_EVENTS_OF_SHELLS = """
+UPDATE customers_customerevent moved SET customer_id = shell.target, updated_at = %(now)s
+FROM chunk_shell shell WHERE moved.customer_id = shell.customer_id
+"""
+MOVE_FOLLOW_UPS_OF_SHELLS = """
+UPDATE customers_followup moved SET customer_id = shell.target
+FROM chunk_shell shell WHERE moved.customer_id = shell.customer_id
+"""
 CLOSE_SHELLS = """
 UPDATE customers_customer customer SET
     merged_into_id = shell.target, erased_at = %(now)s, updated_at = %(now)s, name = '', city = '', province = '',
     gender = '', birth_year = NULL, birth_month = NULL, birth_day = NULL
 FROM chunk_shell shell WHERE customer.id = shell.customer_id
 """
-# Of others only the account goes, with its orders.
+# Of others only the account goes, with its orders and what is to be done about them.
+MOVE_FOLLOW_UPS = """
+UPDATE customers_followup moved SET customer_id = account.target
+FROM chunk_account account JOIN customers_order known ON known.account_id = account.account_id
+WHERE account.target <> account.customer_id AND moved.order_id = known.id AND moved.customer_id = account.customer_id
+"""
 MOVE_ORDERS = """
 UPDATE customers_order moved SET customer_id = account.target, updated_at = %(now)s
 FROM chunk_account account
@@ -226,7 +240,8 @@ WHERE planned.buyer_name <> '' AND account.name = planned.buyer_name AND account
 """
 WRITE = (
     *(CREATE, ADD_POINTS, NAME_THE_ADOPTED),
-    *(SHELLS, MOVE_ORDERS_OF_SHELLS, MOVE_ACCOUNTS_OF_SHELLS, CLOSE_SHELLS, MOVE_ORDERS, MOVE_ACCOUNTS),
+    *(SHELLS, MOVE_ORDERS_OF_SHELLS, MOVE_ACCOUNTS_OF_SHELLS, MOVE_EVENTS_OF_SHELLS, MOVE_FOLLOW_UPS_OF_SHELLS),
+    *(CLOSE_SHELLS, MOVE_FOLLOW_UPS, MOVE_ORDERS, MOVE_ACCOUNTS),
     *(ADD_ACCOUNTS, KNOW_ACCOUNTS),
 )
 COUNT = """

@@ -106,7 +106,6 @@ def record_each(facts: Sequence[OrderFacts], *, by: AbstractBaseUser | None = No
     keys = {place: order_facts.keys_of(fact) for place, fact in enumerate(facts)}
     found: dict[int, Recorded] = {}
     with connection.cursor() as cursor:
-        removals.hold_off()
         _hold_off_others(cursor, facts, keys)
         for places in order_facts.rounds(facts):
             told = {place: facts[place] for place in places}
@@ -149,6 +148,7 @@ def _hold_off_others(cursor: CursorWrapper, facts: Sequence[OrderFacts], keys: M
     few = len(facts) <= ONE_BY_ONE
     if few and _hold_keys(facts, keys):
         return
+    removals.hold_off()
     told = dict(enumerate(facts))
     if any(buyer.writes or not buyer.has_order for buyer in order_buyers.look(told, keys).values()):
         shared = "_shared" if few else ""

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import CharField, Q, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 
 from customers.choices import Channel, ConsentSource, ConsentStatus, SuppressionReason, SuppressionScope
@@ -15,11 +16,16 @@ from customers.models import (
     ContactPoint,
     Customer,
     CustomerAccount,
+    CustomerEvent,
     CustomerTag,
+    FollowUp,
     ImportedChange,
     ImportedOrder,
     ImportedRow,
     Order,
+    OrderException,
+    Shipment,
+    ShipmentEvent,
     UndoFinding,
 )
 from customers.services import consent
@@ -67,6 +73,7 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
     2. The addresses are closed for marketing and care, so that no later file can bring them back.
     3. Addresses, tags, names at platforms, the copies in imported rows and what imports changed go, and the fields of
        the customer are blanked. Orders stay, for the books, without their receiver.
+    4. What is due to the customer is settled and said to be nothing; what is to be done for them is dropped.
 
     The deliveries are blanked by the layer that owns them, which looks for erased customers.
     Raises CannotErase when the customer is unknown or already erased.
@@ -87,6 +94,7 @@ def erase(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
     ImportedOrder.objects.filter(order__in=Order.objects.filter(customer=customer_id)).delete()
     UndoFinding.objects.filter(customer=customer_id).update(ours="", before="", present="")
     _blank_orders(customer_id)
+    _blank_events(customer_id, by=by, now=now)
     ContactPoint.objects.filter(customer=customer_id).delete()
     CustomerTag.objects.filter(customer=customer_id).delete()
     Customer.objects.filter(pk=customer_id).update(
@@ -122,6 +130,22 @@ def _blank_orders(customer_id: int) -> None:
     blank = {"receiver_name": "", "province": "", "city": "", "note": "", "tracking_number": "", "account": None}
     Order.objects.filter(customer=customer_id).update(**blank)
     CustomerAccount.objects.filter(customer=customer_id).delete()
+
+
+def _blank_events(customer_id: int, *, by: AbstractBaseUser, now: datetime) -> None:
+    """Forget what the values of events, the notes of calls and the news of parcels say; that they were stays."""
+    events = CustomerEvent.objects.filter(customer=customer_id)
+    events.close(now)
+    # The shop's own numbers may be read for a person, such as a card's.
+    events.update(values={}, key=Concat(Value("erased-"), Cast("pk", CharField())), updated_at=now)
+    follow_ups = FollowUp.objects.filter(customer=customer_id)
+    follow_ups.drop(now, by=by)
+    follow_ups.update(detail="", script="", note="")
+    orders = Order.objects.filter(customer=customer_id)
+    OrderException.objects.filter(order__in=orders).update(note="")
+    parcels = Shipment.objects.filter(order__in=orders)
+    ShipmentEvent.objects.filter(shipment__in=parcels).delete()
+    parcels.delete()
 
 
 def _blank_imported_rows(customer_id: int) -> None:

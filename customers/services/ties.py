@@ -21,6 +21,15 @@ class Tie:
 
 
 @dataclass(frozen=True)
+class OrderTie:
+    """One reason for an order that an import created to stay: its condition is about `known`, a row of orders."""
+
+    code: str
+    sentence: Promise
+    condition: str
+
+
+@dataclass(frozen=True)
 class Use:
     """A use of a tag or a tier that keeps it: a condition in SQL about `word`, a row of `table`."""
 
@@ -50,6 +59,16 @@ _TIES = [
             SELECT FROM customers_customeraccount tie WHERE tie.customer_id = customer.id
             AND NOT EXISTS (SELECT FROM undone_account gone WHERE gone.account_id = tie.id AND gone.why = '')
         )""",
+    ),
+    Tie(
+        "event",
+        _("Has an appointment, a coupon, a bill or the like"),
+        "EXISTS (SELECT FROM customers_customerevent tie WHERE tie.customer_id = customer.id)",
+    ),
+    Tie(
+        "follow_up",
+        _("Somebody of the shop follows them up"),
+        "EXISTS (SELECT FROM customers_followup tie WHERE tie.customer_id = customer.id)",
     ),
     Tie(
         "answered",
@@ -85,12 +104,56 @@ _USES = [
 ]
 
 
-def register(*added: Tie | Use) -> None:
+_ORDER_TIES = [
+    OrderTie(
+        "imported",
+        _("Is in a later import"),
+        """EXISTS (
+            SELECT FROM customers_importedorder later
+            WHERE later.order_id = known.id AND later.spreadsheet_import_id = ANY(%(others)s)
+        )""",
+    ),
+    OrderTie(
+        "exception",
+        _("Something went wrong with it"),
+        "EXISTS (SELECT FROM customers_orderexception tie WHERE tie.order_id = known.id)",
+    ),
+    OrderTie(
+        "parcel",
+        _("A carrier has told of its parcel"),
+        """EXISTS (
+            SELECT FROM customers_shipment tie WHERE tie.order_id = known.id AND (
+                tie.number <> known.tracking_number
+                OR EXISTS (SELECT FROM customers_shipmentevent told WHERE told.shipment_id = tie.id)
+            )
+        )""",
+    ),
+    OrderTie(
+        "follow_up",
+        _("Somebody of the shop follows it up"),
+        "EXISTS (SELECT FROM customers_followup tie WHERE tie.order_id = known.id)",
+    ),
+    OrderTie("changed", _("Was changed since"), "known.updated_at <> known.recorded_at"),
+]
+
+
+def register(*added: Tie | OrderTie | Use) -> None:
     """Add what another app knows; called once, when it starts."""
     for one in added:
-        known = _USES if isinstance(one, Use) else _TIES
+        known: list = _USES if isinstance(one, Use) else _ORDER_TIES if isinstance(one, OrderTie) else _TIES
         if one not in known:
             known.insert(0, one)
+
+
+def of_orders() -> list[OrderTie]:
+    """Every reason for an order to stay, the strongest first."""
+    return list(_ORDER_TIES)
+
+
+def why_of_order() -> str:
+    """SQL for the code of the first tie that holds `known`, an order, or an empty text."""
+    cases = " ".join(f"WHEN {tie.condition} THEN '{tie.code}'" for tie in _ORDER_TIES)
+    return f"CASE {cases} ELSE '' END"
 
 
 def all_ties() -> list[Tie]:

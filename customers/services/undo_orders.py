@@ -1,11 +1,8 @@
 """The orders and accounts of an undo: judges what goes, what is restored and what stays, and takes it back."""
 
-from dataclasses import dataclass
-
 from django.db.backends.utils import CursorWrapper
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
+from customers.services import ties
 from customers.services.order_history import LINE, STATE, VALUES
 from customers.services.order_merge import FACTS, FILLED, LINE_FACTS, OF_STATUS
 
@@ -28,32 +25,10 @@ TRUNCATE undone_order, undone_order_value, undone_account;
 """
 
 
-@dataclass(frozen=True)
-class Reason:
-    """Why an order that an import created stays: its code, a sentence for staff, and the condition about `known`."""
-
-    code: str
-    sentence: Promise
-    condition: str
-
-
-REASONS = [
-    Reason(
-        "imported",
-        _("Is in a later import"),
-        """EXISTS (
-            SELECT FROM customers_importedorder later
-            WHERE later.order_id = known.id AND later.spreadsheet_import_id = ANY(%(others)s)
-        )""",
-    ),
-    Reason("changed", _("Was changed since"), "known.updated_at <> known.recorded_at"),
-]
-
 _OF_RANGE = "spreadsheet_import_id = %(import)s AND number BETWEEN %(first)s AND %(last)s"
-_WHY = " ".join(f"WHEN {reason.condition} THEN '{reason.code}'" for reason in REASONS)
-CREATED = f"""
+CREATED = """
 INSERT INTO undone_order (number, order_id, customer_id, why)
-SELECT DISTINCT ON (known.id) imported.number, known.id, known.customer_id, CASE {_WHY} ELSE '' END
+SELECT DISTINCT ON (known.id) imported.number, known.id, known.customer_id, {why}
 FROM customers_importedrow imported
 JOIN customers_order known
     ON known.number = imported.external_id AND known.spreadsheet_import_id = imported.spreadsheet_import_id
@@ -186,8 +161,29 @@ REMOVE = (
     "SELECT set_config('hongyan.undone_import', '', true)",
     """DELETE FROM customers_orderline line USING undone_order gone
     WHERE gone.why = '' AND line.order_id = gone.order_id""",
+    """DELETE FROM customers_shipment parcel USING undone_order gone
+    WHERE gone.why = '' AND parcel.order_id = gone.order_id""",
     """DELETE FROM customers_order known USING undone_order gone
     WHERE gone.why = '' AND known.id = gone.order_id""",
+)
+# The parcel that only the file's number made known goes with it; that of the number of before comes again.
+PARCELS_AGAIN = (
+    """DELETE FROM customers_shipment parcel USING undone_order_value undone
+    WHERE undone.field = 'tracking_number' AND undone.verdict = 'restore'
+      AND parcel.order_id = undone.order_id AND parcel.number = undone.ours #>> '{}'
+      AND NOT EXISTS (SELECT FROM customers_shipmentevent told WHERE told.shipment_id = parcel.id)""",
+    """INSERT INTO customers_shipment (
+        order_id, carrier, number, status, shipped_at, delivered_at, moved_at, recorded_at, updated_at
+    )
+    SELECT known.id, known.carrier, known.tracking_number, CASE
+               WHEN known.status IN ('delivered', 'completed') OR known.delivered_at IS NOT NULL THEN 'delivered'
+               ELSE 'shipped' END,
+           known.shipped_at, known.delivered_at, coalesce(known.delivered_at, known.shipped_at, hongyan_now()),
+           hongyan_now(), hongyan_now()
+    FROM undone_order_value undone JOIN customers_order known ON known.id = undone.order_id
+    WHERE undone.field = 'tracking_number' AND undone.verdict = 'restore' AND known.tracking_number <> ''
+    ORDER BY known.id
+    ON CONFLICT (order_id, number) DO NOTHING""",
 )
 LINES_GO = """
 DELETE FROM customers_orderline line USING undone_order_value undone
@@ -279,8 +275,8 @@ FIELDS = ("status", *FACTS, *FILLED)
 
 def judge(cursor: CursorWrapper, values: dict) -> None:
     """Find which orders and accounts of these rows go, and which values of known orders come back."""
-    for statement in (CREATED, CHANGED):
-        cursor.execute(statement, values)
+    cursor.execute(CREATED.format(why=ties.why_of_order()), values)
+    cursor.execute(CHANGED, values)
     cursor.execute("ANALYZE undone_order, undone_order_value")
     cursor.execute(ACCOUNTS, values)
     cursor.execute("ANALYZE undone_account")
@@ -307,7 +303,7 @@ def take_back(cursor: CursorWrapper, *, import_id: int, by_id: int | None) -> No
     for statement in (LINES_GO, LINES_AGAIN):
         cursor.execute(statement)
     cursor.execute(HISTORY, values)
-    for statement in (AGAIN, ACCOUNTS_GO):
+    for statement in (AGAIN, *PARCELS_AGAIN, ACCOUNTS_GO):
         cursor.execute(statement)
 
 
