@@ -1,9 +1,14 @@
 """The menu of the admin: by task, and only what its reader may open."""
 
 from django.contrib import admin
+from django.db.models import BooleanField, ExpressionWrapper, Func, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+
+from customers.models import FollowUp
+
+COUNTED_AT_MOST = 100
 
 # Each entry: title, icon, model.
 CUSTOMERS = [
@@ -20,6 +25,7 @@ WRITING = [
     (_("Templates"), "edit_note", "notifications.Template"),
     (_("Campaigns"), "campaign", "campaigns.Campaign"),
     (_("Replies"), "forum", "notifications.Reply"),
+    (_("Follow-ups"), "call", "customers.FollowUp"),
     (_("Sending records"), "outgoing_mail", "notifications.Delivery"),
     (_("Messages"), "sms", "notifications.Message"),
 ]
@@ -37,6 +43,19 @@ RULES = [
     (_("Roles"), "admin_panel_settings", "auth.Group"),
     (_("Locked sign-ins"), "lock_person", "axes.AccessAttempt"),
 ]
+
+
+def _calls(request: HttpRequest) -> dict:
+    """How many follow-ups wait for this person or for nobody yet; red where one is overdue."""
+    late = ExpressionWrapper(Q(due_at__lt=Func(function="hongyan_now")), output_field=BooleanField())
+    waiting = list(FollowUp.objects.waiting_for(request.user).order_by("due_at").values_list(late)[:COUNTED_AT_MOST])
+    if not waiting:
+        return {}
+    count = f"{COUNTED_AT_MOST - 1}+" if len(waiting) == COUNTED_AT_MOST else str(len(waiting))
+    return {"badge": count, "badge_variant": "danger" if waiting[0][0] else "primary"}
+
+
+BADGES = {"customers.FollowUp": _calls}
 
 
 def sidebar(request: HttpRequest) -> list[dict]:
@@ -64,7 +83,8 @@ def _entries(request: HttpRequest, entries: list[tuple]) -> list[dict]:
         if shown_by and shown_by.has_view_permission(request):
             options = shown_by.opts
             link = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
-            offered.append({"title": title, "icon": icon, "link": link})
+            badge = BADGES[label](request) if label in BADGES else {}
+            offered.append({"title": title, "icon": icon, "link": link} | badge)
     return offered
 
 

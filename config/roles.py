@@ -27,7 +27,7 @@ EVERYDAY_VIEWS = (
     *("customers.view_spreadsheetimport", "customers.view_importedrow", "customers.view_layoutmemory"),
     "customers.view_importlayout",
     *("customers.view_order", "customers.view_orderline", "customers.view_orderchange"),
-    *("customers.view_customeraccount", "customers.view_orderstatusword"),
+    *("customers.view_customeraccount", "customers.view_orderstatusword", "customers.view_followup"),
     *("notifications.view_template", "notifications.view_signature", "notifications.view_message"),
     *("notifications.view_delivery", "notifications.view_submission", "notifications.view_hold"),
     "notifications.view_reply",
@@ -44,7 +44,7 @@ CUSTOMER_WORK = (
     "customers.delete_customertag",
     *("customers.add_importlayout", "customers.change_importlayout", "customers.delete_importlayout"),
     *("customers.add_orderstatusword", "customers.change_orderstatusword"),
-    "notifications.change_reply",
+    *("notifications.change_reply", "customers.add_followup", "customers.change_followup"),
 )
 CAMPAIGN_WORK = (
     *("notifications.add_template", "notifications.change_template", "notifications.change_message"),

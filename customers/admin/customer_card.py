@@ -3,7 +3,7 @@
 from django.contrib.auth.models import AbstractBaseUser
 from django.urls import NoReverseMatch, reverse
 
-from customers.admin import order_card
+from customers.admin import follow_up_card, order_card
 from customers.choices import CONSENT_PURPOSES, Channel
 from customers.models import Consent, ConsentChange, ContactPoint, Customer, Suppression
 from customers.models.contact_point import masked
@@ -27,6 +27,7 @@ def context(customer: Customer, user: AbstractBaseUser) -> dict[str, object]:
         "has_more_evidence": len(newest) > EVIDENCE_SHOWN,
         "may_reveal": user.has_perm("customers.view_full_address"),
         **order_card.of_customer(customer, user),
+        **follow_up_card.of_customer(customer, user),
         "deliveries_url": _deliveries_url(customer) if user.has_perm("notifications.view_delivery") else "",
     }
 

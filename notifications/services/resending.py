@@ -253,7 +253,7 @@ def _again(message: Message, chosen: QuerySet[Delivery], occasion: str, *, by, n
 
 def _speaks_of_facts(message: Message, chosen: QuerySet[Delivery]) -> bool:
     """Whether its deliveries speak of orders or events, as those of reminders do."""
-    return bool(message.stop_when) or chosen.filter(values__isnull=False).exists()
+    return bool(message.stop_when) or chosen.filter(concerns__isnull=False).exists()
 
 
 def _window_ends(message: Message, now: datetime, chosen: QuerySet[Delivery] | None = None) -> datetime:
