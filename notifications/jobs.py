@@ -12,6 +12,7 @@ from notifications.services import (
     brakes,
     callbacks,
     deliveries,
+    inbox,
     receipts,
     reconciling,
     registrations,
@@ -82,7 +83,7 @@ def housekeeping() -> dict[str, int]:
     close_old_connections()
     return {
         "squashed": tallies.squash(),
-        "blanked": replies.blank_erased(),
+        "blanked": replies.blank_erased() + inbox.blank_erased(),
         "purged": callbacks.purge(now=clock.now()),
     }
 

@@ -23,6 +23,7 @@ from customers import clock, doorbell
 from customers.choices import Channel, Purpose
 from customers.models import Customer
 from notifications import personal, rendering, screening
+from notifications.admin import template_preview
 from notifications.models import Template
 from notifications.services import registrations
 
@@ -270,9 +271,10 @@ def _samples(campaign: Campaign, now) -> list[dict[str, Any]]:
 def _sample(variant: Variant, candidates: list[Customer]) -> dict[str, Any]:
     """The text for the first candidate who has all the values it needs; the bare text if nobody has."""
     template = variant.template
-    sample = {"variant": variant, "customer": None, "text": template.body, "segments": 0}
+    is_letter = template.channel in rendering.LETTER_CHANNELS
+    sample = {"variant": variant, "customer": None, "subject": template.subject, "text": template.body, "segments": 0}
     try:
-        compiled = rendering.parse(template.body)
+        compiled = rendering.compiled(template)
     except rendering.Refused:
         return sample
     found = personal.values_for([customer.pk for customer in candidates], channel=template.channel)
@@ -281,14 +283,18 @@ def _sample(variant: Variant, candidates: list[Customer]) -> dict[str, Any]:
         values["shop"] = template.signature.name
         seen = rendering.preview(compiled, values, signature=template.signature.name, opt_out=_opt_out(template))
         if seen.can_be_sent:
-            return sample | {"customer": customer, "text": seen.text, "segments": seen.segments}
+            said = {"customer": customer, "subject": seen.subject, "text": seen.text, "html": seen.html}
+            return sample | said | {"segments": 0 if is_letter else seen.segments}
     return sample
 
 
 def _opt_out(template: Template) -> str:
-    """The wording that this class of message must carry on this channel."""
-    needs_it = template.channel == Channel.SMS and Purpose(template.purpose).needs_consent
-    return template.opt_out_wording if needs_it else ""
+    """The wording, or an example of the link, that this class of message must carry on this channel."""
+    if not Purpose(template.purpose).needs_consent:
+        return ""
+    return {Channel.SMS: template.opt_out_wording, Channel.EMAIL: template_preview.EXAMPLE_LINK}.get(
+        template.channel, ""
+    )
 
 
 def _lengths(found: Review) -> list[tuple[int, int]]:

@@ -53,6 +53,8 @@ def sent_lately(user, *, now: datetime) -> int:
 
 
 def _number(channel: str, number: str) -> str:
+    if channel == Channel.INBOX:
+        raise CannotTest(_("An inbox belongs to a customer, so there is none to test with. Look at the preview."))
     if channel not in (Channel.SMS, Channel.VOICE):
         if "@" not in number or len(number) > 254:
             raise CannotTest(_("Write an e-mail address to which the test is sent."))

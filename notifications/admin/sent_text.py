@@ -17,6 +17,7 @@ class SentText:
 
     words: str
     note: str = ""
+    subject: str = ""
 
 
 def of(delivery: Delivery) -> SentText:
@@ -29,10 +30,13 @@ def of(delivery: Delivery) -> SentText:
     if delivery.customer and delivery.customer.erased_at:
         return SentText("", _("The customer was erased, and the personal values with them."))
     try:
-        compiled = rendering.parse(message.body)
+        compiled = rendering.compiled(message)
         if compiled.variables and delivery.values is None:
             return SentText("", _("The personal values are no longer kept. This is the text with its variables:"))
         values = {key: str(value) for key, value in (delivery.values or {}).items()}
+        if isinstance(compiled, rendering.Letter):
+            said = compiled.compose(values)
+            return SentText(said.text, subject=said.subject)
         return SentText(compiled.compose(values, signature=message.signature, opt_out=message.opt_out_wording))
     except (rendering.Refused, rendering.MissingValue, rendering.TooLong):
         return SentText(

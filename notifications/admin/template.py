@@ -1,5 +1,7 @@
 """The template editor: the text, its variables, and beside it what real customers would read."""
 
+from collections.abc import Callable
+
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
@@ -23,6 +25,8 @@ from notifications.admin.dialogs import ask, done, number_in
 from notifications.admin.history import TranslatedHistory
 from notifications.models import Template
 
+# The channels that templates are written for.
+WRITTEN = (Channel.SMS, Channel.EMAIL, Channel.INBOX)
 # A shop knows many numbers without a name: the text must read well for them too.
 INSERTED = {"name": '{{ name or "顾客" }}'}
 
@@ -55,14 +59,41 @@ class TemplateForm(forms.ModelForm):
 
     class Meta:
         model = Template
-        fields = ["name", "purpose", "channel", "signature", "body", "opt_out_wording"]
+        fields = ["name", "purpose", "channel", "signature", "subject", "body", "html", "opt_out_wording"]
         labels = {"name": gettext_lazy("Name of the template")}
-        widgets = {"body": TextWithVariables(attrs={"rows": 8, "class": "hy-source", "maxlength": 2000})}
+        widgets = {
+            "body": TextWithVariables(attrs={"rows": 8, "class": "hy-source"}),
+            "html": UnfoldAdminTextareaWidget(attrs={"rows": 12, "class": "hy-source"}),
+        }
+
+    @property
+    def is_letter(self) -> bool:
+        """Whether the channel that is chosen carries letters."""
+        return self.cleaned_data.get("channel") in rendering.LETTER_CHANNELS
+
+    def clean_subject(self) -> str:
+        """The subject of a letter, one line; nothing else has one."""
+        subject = self.cleaned_data["subject"]
+        return self._checked(rendering.parse_subject, subject) if self.is_letter else ""
 
     def clean_body(self) -> str:
         """The text, or a sentence that names the place and the remedy."""
+        body = self.cleaned_data["body"]
+        if self.is_letter:
+            return self._checked(rendering.parse, body, maximum=rendering.MAXIMUM_LETTER)
+        return self._checked(rendering.parse, body)
+
+    def clean_html(self) -> str:
+        """The formatted text of an e-mail as it was written; mail programs get it in its one spelling."""
+        html = self.cleaned_data["html"].replace("\r\n", "\n").strip()
+        if not html or self.cleaned_data.get("channel") != Channel.EMAIL:
+            return ""
+        self._checked(rendering.parse_html, html)
+        return html
+
+    def _checked(self, parse: Callable[..., rendering.CompiledTemplate], source: str, **limits: int) -> str:
         try:
-            return rendering.parse(self.cleaned_data["body"]).source
+            return parse(source, **limits).source
         except rendering.Refused as refusal:
             raise ValidationError(refusal.sentence(_)) from refusal
 
@@ -115,8 +146,17 @@ class TemplateAdmin(TranslatedHistory, ModelAdmin):
     change_form_template = "admin/notifications/template/change_form.html"
     change_form_outer_before_template = "admin/notifications/template/taken_back.html"
     change_form_outer_after_template = "admin/notifications/template/registered.html"
-    list_display = ["shown_name", "said", "class_of_message", "signature", "length", "version", "updated_at"]
-    list_filter = ["purpose", "signature", ArchivedFilter]
+    list_display = [
+        "shown_name",
+        "said",
+        "channel",
+        "class_of_message",
+        "signature",
+        "length",
+        "version",
+        "updated_at",
+    ]
+    list_filter = ["channel", "purpose", "signature", ArchivedFilter]
     list_filter_sheet = True
     list_select_related = ["signature"]
     search_fields = ["name", "body"]
@@ -125,8 +165,22 @@ class TemplateAdmin(TranslatedHistory, ModelAdmin):
     actions = None
     actions_detail = ["archive", "restore"]
     fieldsets = [
-        (None, {"fields": ["name", ("purpose", "signature"), "body", "opt_out_wording", "channel", "version"]}),
+        (
+            None,
+            {
+                "fields": [
+                    *("name", ("purpose", "signature"), "channel", "subject", "body", "html", "opt_out_wording"),
+                    "version",
+                ]
+            },
+        ),
     ]
+    # What the channel that is chosen has no use for is not asked.
+    conditional_fields = {
+        "subject": "channel != 'sms'",
+        "html": "channel == 'email'",
+        "opt_out_wording": "channel == 'sms'",
+    }
 
     class Media:
         js = ["hongyan/template.js"]
@@ -139,8 +193,15 @@ class TemplateAdmin(TranslatedHistory, ModelAdmin):
         """The form; channels that no gateway carries yet are not offered."""
         form = super().get_form(request, obj, change, **options)
         if "channel" in form.base_fields:
-            form.base_fields["channel"].widget = forms.HiddenInput()
+            form.base_fields["channel"].choices = [(channel.value, channel.label) for channel in WRITTEN]
             form.base_fields["channel"].initial = Channel.SMS.value
+            form.base_fields["html"].help_text = _(
+                "How the letter looks, as HTML: headings, lists, tables, links and pictures. Without it the text goes "
+                "out alone. The link to unsubscribe is put at the end of marketing and customer care by itself."
+            )
+            form.base_fields["body"].help_text = _(
+                "Of a letter this is what programs without formatting show; the SMS and the inbox have nothing else."
+            )
             form.base_fields["signature"].widget.can_change_related = False
             form.base_fields["signature"].widget.can_view_related = False
             form.base_fields["opt_out_wording"].help_text = _(

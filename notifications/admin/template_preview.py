@@ -18,6 +18,10 @@ from notifications.models import Signature
 from notifications.services import gateways
 
 LONGEST_DRAFT = 4_000
+LONGEST_LETTER = rendering.MAXIMUM_LETTER + 1_000
+LONGEST_SUBJECT = 200
+# Each reader gets a link of their own.
+EXAMPLE_LINK = "https://shop.example.com/u/…"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ class Draft:
     purpose: str
     signature: Signature | None
     opt_out: str
+    subject: str
+    html: str
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Draft":
@@ -38,9 +44,20 @@ class Draft:
         purpose = sent.get("purpose") if sent.get("purpose") in Purpose.values else Purpose.MARKETING.value
         number = sent.get("signature", "")
         signature = Signature.objects.filter(pk=number).first() if number.isascii() and number.isdigit() else None
-        needs_opt_out = channel == Channel.SMS and Purpose(purpose).needs_consent
-        opt_out = sent.get("opt_out_wording", "").strip()[:30] or text.DEFAULT_OPT_OUT
-        return cls(sent.get("body", "")[:LONGEST_DRAFT], channel, purpose, signature, opt_out if needs_opt_out else "")
+        opt_out = ""
+        if Purpose(purpose).needs_consent and channel == Channel.SMS:
+            opt_out = sent.get("opt_out_wording", "").strip()[:30] or text.DEFAULT_OPT_OUT
+        elif Purpose(purpose).needs_consent and channel == Channel.EMAIL:
+            opt_out = EXAMPLE_LINK
+        longest = LONGEST_LETTER if channel in rendering.LETTER_CHANNELS else LONGEST_DRAFT
+        subject = sent.get("subject", "")[:LONGEST_SUBJECT]
+        html = sent.get("html", "").strip()[:longest] if channel == Channel.EMAIL else ""
+        return cls(sent.get("body", "")[:longest], channel, purpose, signature, opt_out, subject, html)
+
+    @property
+    def is_letter(self) -> bool:
+        """Whether it has a subject, and no segments."""
+        return self.channel in rendering.LETTER_CHANNELS
 
     @property
     def signature_name(self) -> str:
@@ -55,9 +72,9 @@ def show(request: HttpRequest, *, is_allowed: bool) -> HttpResponse:
     draft = Draft.of(request)
     template = "admin/notifications/template/preview.html"
     try:
-        compiled = rendering.parse(draft.body)
+        compiled = rendering.compiled(draft)
     except rendering.Refused as refusal:
-        context = {"refusal": refusal.sentence(_), "is_empty": refusal.code == "empty"}
+        context = {"refusal": refusal.sentence(_), "is_empty": refusal.code == "empty" and not draft.body.strip()}
         return render(request, template, context)
     chosen = samples.choose(compiled, channel=draft.channel, signature=draft.signature_name, opt_out=draft.opt_out)
     kind = request.POST.get("sample")
@@ -71,10 +88,11 @@ def show(request: HttpRequest, *, is_allowed: bool) -> HttpResponse:
         "kinds": [(kind, samples.KINDS[kind], kind == sample.kind) for kind in chosen],
         "sample": sample,
         "seen": seen,
-        "pieces": pieces(seen, draft),
+        "is_letter": draft.is_letter,
+        "pieces": [("", seen.text)] if draft.is_letter else pieces(seen, draft),
         "price": price_of(draft.channel),
         "cost": price_of(draft.channel) * seen.segments,
-        "spare": spare(seen),
+        "spare": 0 if draft.is_letter else spare(seen),
         "notes": [_(sentence) % values for sentence, values in seen.notes] + remarks(draft) + refusals,
         "single": text.SINGLE_LENGTH,
     }
@@ -84,7 +102,9 @@ def show(request: HttpRequest, *, is_allowed: bool) -> HttpResponse:
 def price_of(channel: str) -> Decimal:
     """What one segment costs with the account that would carry it."""
     account = gateways.account_for(channel)
-    return account.price if account else Decimal(settings.SMS_PRICE)
+    if account is None:
+        return Decimal(settings.SMS_PRICE) if channel == Channel.SMS else Decimal(0)
+    return account.price
 
 
 def spare(seen: rendering.Preview) -> int:
@@ -97,6 +117,8 @@ def spare(seen: rendering.Preview) -> int:
 
 def remarks(draft: Draft) -> list[str]:
     """What is worth knowing about the choices beside the text."""
+    if draft.is_letter:
+        return [] if draft.signature else [_("Choose a signature: it is the name of the shop in the letter.")]
     if draft.signature is None:
         return [_("Choose a signature: carriers take no SMS without one.")]
     if draft.channel == Channel.SMS and draft.signature.status != SignatureStatus.APPROVED:

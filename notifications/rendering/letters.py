@@ -50,7 +50,8 @@ class Letter:
     `variables` are grouped as those of a CompiledTemplate, so that an audience is measured in the same way.
     """
 
-    def __init__(self, subject: str, body: str, html: str):
+    def __init__(self, subject: str, body: str, html: str, *, is_advertising: bool = False):
+        self.is_advertising = is_advertising
         self.subject = parse_subject(subject)
         self.body = parse(body, maximum=MAXIMUM_LETTER)
         self.html = parse_html(html) if html else None
@@ -63,10 +64,10 @@ class Letter:
         self.printed_only = tuple(name for name in self.variables if name in printed)
         self.tested_only = tuple(name for name in self.variables if name not in compared | printed)
 
-    def compose(self, values: Mapping[str, str], *, is_advertising: bool = False, unsubscribe_url: str = "") -> Said:
+    def compose(self, values: Mapping[str, str], *, unsubscribe_url: str = "") -> Said:
         """The letter for one person; raises MissingValue and TooLong."""
         subject = text.visible(self.subject.render(values)).strip()
-        if is_advertising and not MARKED.match(subject):
+        if self.is_advertising and not MARKED.match(subject):
             subject = MARK + subject
         if len(subject) > LONGEST_SUBJECT:
             raise TooLong(LONGEST_SUBJECT)
@@ -108,6 +109,7 @@ class Written(Protocol):
     """A template or a message: what stands in it, and where it goes."""
 
     channel: str
+    purpose: str
     subject: str
     body: str
     html: str
@@ -116,18 +118,15 @@ class Written(Protocol):
 def compiled(written: Written) -> CompiledTemplate | Letter:
     """What a template or message says, as it is rendered on its channel; raises Refused."""
     if written.channel in CHANNELS:
-        return letter(written.subject, written.body, written.html)
+        is_advertising = written.channel == "email" and written.purpose == "marketing"
+        return letter(written.subject, written.body, written.html, is_advertising=is_advertising)
     return parse(written.body)
 
 
-def letter(subject: str, body: str, html: str) -> Letter:
-    """Check and compile a letter; raises Refused with a sentence that names the place and the remedy."""
-    return _compiled(subject, body, html)
-
-
 @lru_cache(maxsize=256)
-def _compiled(subject: str, body: str, html: str) -> Letter:
-    return Letter(subject, body, html)
+def letter(subject: str, body: str, html: str, *, is_advertising: bool = False) -> Letter:
+    """Check and compile a letter; raises Refused with a sentence that names the place and the remedy."""
+    return Letter(subject, body, html, is_advertising=is_advertising)
 
 
 def parse_subject(source: str) -> CompiledTemplate:

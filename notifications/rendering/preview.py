@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from notifications import text
+from notifications.rendering.letters import Letter
 from notifications.rendering.template import CompiledTemplate, MissingValue, TooLong
 
 
@@ -14,7 +15,11 @@ def _(msgid: str) -> str:
 
 @dataclass(frozen=True)
 class Preview:
-    """One personal message: its text, its length and price, and remarks as sentences with values."""
+    """
+    One personal message: its text, its length and price, and remarks as sentences with values.
+
+    A letter has a subject, may have a formatted text, and is one unit.
+    """
 
     text: str
     units: int
@@ -23,6 +28,8 @@ class Preview:
     beyond_limit: str = ""
     missing: str | None = None
     too_long: bool = False
+    subject: str = ""
+    html: str = ""
 
     @property
     def can_be_sent(self) -> bool:
@@ -30,8 +37,16 @@ class Preview:
         return self.missing is None and not self.too_long
 
 
-def preview(template: CompiledTemplate, values: Mapping[str, str], *, signature: str, opt_out: str = "") -> Preview:
-    """The message that the customer with these values would get; never raises for what the values are."""
+def preview(
+    template: CompiledTemplate | Letter, values: Mapping[str, str], *, signature: str, opt_out: str = ""
+) -> Preview:
+    """
+    The message that the customer with these values would get; never raises for what the values are.
+
+    `opt_out` is how it is stopped: the wording at the end of an SMS, the link at the end of a letter.
+    """
+    if isinstance(template, Letter):
+        return _letter(template, values, opt_out)
     try:
         body = template.render(values)
         message = template.compose(values, signature=signature, opt_out=opt_out)
@@ -55,3 +70,13 @@ def preview(template: CompiledTemplate, values: Mapping[str, str], *, signature:
         beyond_limit=beyond,
         too_long=bool(beyond),
     )
+
+
+def _letter(letter: Letter, values: Mapping[str, str], link: str) -> Preview:
+    try:
+        said = letter.compose(values, unsubscribe_url=link)
+    except MissingValue as missing:
+        return Preview("", 0, 0, (missing.note,), missing=missing.variable)
+    except TooLong as refusal:
+        return Preview("", 0, 0, (refusal.note,), too_long=True)
+    return Preview(said.text, text.utf16_length(said.text), 1, (), subject=said.subject, html=said.html)

@@ -42,3 +42,9 @@ def mark_read(customer: Customer, item_ids: Sequence[int], *, now: datetime) -> 
 def hide(customer: Customer, item_ids: Sequence[int], *, now: datetime) -> int:
     """Remove items from the inbox; answers how many were there. They stay as evidence of what was said."""
     return InboxItem.objects.filter(customer=customer, id__in=item_ids, hidden_at=None).update(hidden_at=now)
+
+
+def blank_erased() -> int:
+    """Blank what customers were told who were erased since; answers how many items."""
+    erased = InboxItem.objects.filter(customer__erased_at__isnull=False).exclude(body="")
+    return erased.update(subject="", body="")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from jinja2 import TemplateError
 
-from customers.choices import Channel, Purpose
 from notifications import caps, hot, personal, rendering, screening, text
 from notifications.models import Message
 from notifications.providers.base import RegisteredText
@@ -120,10 +119,9 @@ def _rendered(
 
 def _letters(message: Message, condition: str, ids: Sequence[int]) -> tuple[list[Prepared], dict[int, str]]:
     """The letters of some deliveries: one unit each, whatever their length."""
-    letter = rendering.letter(message.subject, message.body, message.html)
+    letter = rendering.compiled(message)
     variables = sorted(letter.variables)
-    offers_link, is_advertising = unsubscribing.is_offered(message), message.purpose == Purpose.MARKETING
-    is_advertising &= message.channel == Channel.EMAIL
+    offers_link = unsubscribing.is_offered(message)
     prepared: list[Prepared] = []
     unsendable: dict[int, str] = {}
     for row in _load(message, condition, ids, variables):
@@ -132,7 +130,7 @@ def _letters(message: Message, condition: str, ids: Sequence[int]) -> tuple[list
         values = _with_facts(facts, dict(zip(variables, found, strict=True)), message)
         link = unsubscribing.link(delivery_id) if offers_link else ""
         try:
-            said = letter.compose(values, is_advertising=is_advertising, unsubscribe_url=link)
+            said = letter.compose(values, unsubscribe_url=link)
         except rendering.MissingValue:
             unsendable[delivery_id] = screening.MISSING_VALUE.code
             continue
