@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from customers import clock
-from customers.admin import order_card
+from customers.admin import follow_up_card, order_card
 from customers.admin.large_list import LargeListMixin
 from customers.admin.list_export import ListExport
 from customers.admin.order_export import ORDERS
@@ -43,6 +43,7 @@ class OrderAdmin(ListExport, LargeListMixin, ModelAdmin):
     search_fields = ["number"]
     search_help_text = _("Order number, whole phone number or its last four digits, name, or name at the platform")
     change_form_template = "admin/customers/order/page.html"
+    change_form_outer_after_template = "admin/customers/followup/of_subject.html"
     fields = ["story"]
     readonly_fields = ["story"]
     actions = None
@@ -90,6 +91,12 @@ class OrderAdmin(ListExport, LargeListMixin, ModelAdmin):
             return None
         rows = Order.objects.select_related("customer", "account", "spreadsheet_import")
         return rows.filter(pk=object_id).first()
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context=None):
+        """The page, with the follow-ups about the order."""
+        order = self.get_object(request, object_id)
+        extra = follow_up_card.of_order(order, request.user) if order else {}
+        return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 
     @display(description=_("order number"))
     def display_number(self, order: Order) -> SafeString:

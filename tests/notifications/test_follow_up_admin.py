@@ -326,3 +326,14 @@ def test_the_report_measures_the_first_call_and_its_numbers_lead_to_the_rows(now
 
 def test_a_shop_without_calls_has_an_empty_report():
     assert staff.signed_in("clerk").get(reverse("admin:customers_followup_report")).status_code == 200
+
+
+def test_the_page_of_an_order_shows_the_calls_about_it(now):
+    li_na = cast.li_na()
+    order = Order.objects.create(platform="taobao", number="TB1", customer=li_na, status="paid", status_at=now)
+    follow_up = opened(li_na, now, order_id=order.pk)
+
+    shown = staff.signed_in("clerk").get(reverse("admin:customers_order_change", args=[order.pk])).content.decode()
+
+    assert page(follow_up) in shown
+    assert f"?customer={li_na.pk}&amp;order={order.pk}" in shown
