@@ -23,7 +23,7 @@ _COLUMNS = (
     *("is_locked boolean", "is_deleted boolean", "platform_status text", "happened_at timestamptz"),
     *(f"{name} text" for name in SAME if name not in ("phone", "email", "buyer_name")),
     *(f"{name} numeric(12,2)" for name in AMOUNTS),
-    *(f"{name} timestamptz" for name in (*TIMES, *PROMISES, "last_at", "as_of")),
+    *(f"{name} timestamptz" for name in (*TIMES, *PROMISES, "last_at", "as_of", "told_at")),
     *("customer_id bigint", "account_id bigint"),
 )
 _STATUS_OF_TIME = {
@@ -71,10 +71,10 @@ LINES = f"""
     LEFT JOIN customers_orderline known ON known.order_id = planned.order_id AND known.key = line.key
     LEFT JOIN customers_order whole ON whole.id = planned.order_id"""
 
-_SINCE = f"coalesce({OWN_TIME}, {{1}}.happened_at, {_NOW})"
+_SINCE = f"coalesce({OWN_TIME}, {{1}}.happened_at, {{1}}.told_at)"
 _TOLD = "JOIN planned_order planned ON planned.order_id = next.order_id"
 _HAPPENED = f"""CASE WHEN next.status <> known.status THEN {_SINCE.format("next", "planned")}
-        ELSE coalesce(planned.happened_at, {_NOW}) END"""
+        ELSE coalesce(planned.happened_at, planned.told_at) END"""
 _REPLACE, _ARRIVE, _PARCELS = order_parcels.statements(_NOW)
 
 

@@ -181,6 +181,7 @@ def order_row(place: int, fact: OrderFacts, words: Words | None, *, now: datetim
         "paid": _said(paid),
         "last_at": _said(max((at for name in TIMES if (at := getattr(fact, name))), default=None)),
         "as_of": _said(fact.happened_at or now),
+        "told_at": _said(now),
     }
 
 
