@@ -25,6 +25,7 @@ urlpatterns = [
     path("admin/two-step/off/", second_factor.switch_off, name="second_factor_off"),
     path("api/v1/", api.api.urls),
     path("api/v1/<path:rest>", problems.not_found),
+    path("", include("customers.urls")),
     path("", include("notifications.urls")),
     path("admin/", admin.site.urls),
 ]

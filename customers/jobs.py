@@ -4,9 +4,20 @@ import logging
 
 from customers import clock
 from customers.models import Export, MarkedFile, SpreadsheetImport
-from customers.services import exports, import_undo, imports, marked_files, tiers
+from customers.services import (
+    api_answers,
+    exports,
+    import_undo,
+    imports,
+    marked_files,
+    tiers,
+    webhook_calls,
+)
 
 logger = logging.getLogger(__name__)
+
+# Whatever else is on the queue waits so long; the next tick goes on with the work.
+WEBHOOK_SECONDS = 2.0
 
 # When nobody is at the counter.
 HOUR_OF_TIERS = 3
@@ -93,3 +104,14 @@ def recompute_tiers(*, at_once: bool = False) -> dict[str, int]:
     if not at_once and now.astimezone(clock.shop_zone()).hour != HOUR_OF_TIERS:
         return {}
     return {"moved": tiers.recompute(now=now).total()}
+
+
+def apply_webhooks() -> dict[str, int]:
+    """Work out what shop systems have pushed."""
+    return dict(webhook_calls.apply(now=clock.now(), seconds=WEBHOOK_SECONDS))
+
+
+def purge_api() -> dict[str, int]:
+    """Forget answers of the API after a day, and old pushes of shop systems."""
+    now = clock.now()
+    return {"answers": api_answers.purge(now=now), "pushes": webhook_calls.purge(now=now)}

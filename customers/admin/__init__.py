@@ -1,5 +1,27 @@
 """The admin pages of customers."""
 
-from customers.admin import customer, export, import_layout, imported_row, lists, order, spreadsheet_import
+from customers.admin import (
+    api_key,
+    customer,
+    export,
+    import_layout,
+    imported_row,
+    integration,
+    lists,
+    order,
+    spreadsheet_import,
+    tier,
+)
 
-__all__ = ["customer", "export", "import_layout", "imported_row", "lists", "order", "spreadsheet_import"]
+__all__ = [
+    "api_key",
+    "customer",
+    "export",
+    "import_layout",
+    "imported_row",
+    "integration",
+    "lists",
+    "order",
+    "spreadsheet_import",
+    "tier",
+]
