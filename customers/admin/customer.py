@@ -23,7 +23,7 @@ from customers.admin.customer_pages import CustomerPages
 from customers.admin.large_list import LargeListMixin
 from customers.choices import Channel
 from customers.models import Customer
-from customers.services import customers
+from customers.services import customers, tiers
 
 PARTS_OF_A_NUMBER = (3, *range(5, 11))
 FACTS = [("name", "gender"), ("tier", "external_id"), ("city", "province")]
@@ -106,8 +106,11 @@ class CustomerAdmin(CustomerColumns, CustomerPages, CustomerExport, LargeListMix
             ]
             addresses += [tuple(removals)] if removals else []
             addresses.append("seen")
+        facts = list(FACTS)
+        if obj and obj.has_own_tier and self.has_change_permission(request, obj):
+            facts.insert(2, "computed_again")
         return [
-            (_("Who it is"), {"fields": [*FACTS, *BIRTHDAY, "carried_tags", "note"]}),
+            (_("Who it is"), {"fields": [*facts, *BIRTHDAY, "carried_tags", "note"]}),
             (_("How to reach them"), {"fields": addresses}),
         ]
 
@@ -121,12 +124,15 @@ class CustomerAdmin(CustomerColumns, CustomerPages, CustomerExport, LargeListMix
 
     def save_model(self, request: HttpRequest, obj: Customer, form: CustomerForm, change: bool) -> None:
         """Store the customer."""
+        is_computed = form.settle_tier()
         customers.save(
             obj,
             addresses=form.changed_addresses(),
             tags=form.cleaned_data.get("carried_tags"),
             now=clock.now(),
         )
+        if is_computed:
+            tiers.recompute(now=clock.now(), only=obj)
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context=None):
         """The page, with consents, evidence and what became of every message."""

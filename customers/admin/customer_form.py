@@ -41,6 +41,12 @@ class CustomerForm(ModelForm):
     email = forms.CharField(label=_("E-mail"), required=False, max_length=254, widget=UnfoldAdminTextInputWidget)
     remove_phone = forms.BooleanField(label=_("Remove the mobile number"), required=False, widget=UnfoldBooleanWidget)
     remove_email = forms.BooleanField(label=_("Remove the e-mail"), required=False, widget=UnfoldBooleanWidget)
+    computed_again = forms.BooleanField(
+        label=_("Compute the tier again"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+        help_text=_("It was given by hand or by a file. Ticked, spending and orders decide from now on."),
+    )
     carried_tags = forms.ModelMultipleChoiceField(
         label=_("Tags"), queryset=Tag.objects.all(), required=False, widget=UnfoldAdminSelect2MultipleWidget
     )
@@ -75,6 +81,8 @@ class CustomerForm(ModelForm):
             self.stored = {point.channel: point.address for point in customer.contact_points.filter(is_primary=True)}
             if "carried_tags" in self.fields:
                 self.fields["carried_tags"].initial = list(customer.tags.values_list("pk", flat=True))
+        if not (customer.pk and customer.has_own_tier):
+            self.fields.pop("computed_again", None)
         self._describe("phone", Channel.SMS)
         self._describe("email", Channel.EMAIL)
 
@@ -148,6 +156,8 @@ class CustomerForm(ModelForm):
         for name in ("phone", "email"):
             if cleaned.get(f"remove_{name}") and cleaned.get(name):
                 self.add_error(name, _("Either enter a new address or remove the present one, not both."))
+        if cleaned.get("computed_again") and "tier" in self.changed_data:
+            self.add_error("tier", _("Either choose a tier or let it be computed, not both."))
         reachable = any(cleaned.get(name) for name in ("name", "phone", "email", "external_id"))
         if not self.instance.pk and not self.errors and not reachable:
             raise forms.ValidationError(_("Enter at least a name, a mobile number, an e-mail or the shop's number."))
@@ -175,6 +185,18 @@ class CustomerForm(ModelForm):
             date(year or ANY_YEAR, month, day)
         except ValueError:
             self.add_error("birth_day", _("This day does not exist. Check month and day."))
+
+    def settle_tier(self) -> bool:
+        """Mark on the customer who decides about the tier; answers whether it is to be computed now."""
+        customer = self.instance
+        if self.cleaned_data.get("computed_again"):
+            customer.has_own_tier = False
+            if customer.tier and not customer.tier.has_threshold:
+                customer.tier = None
+            return True
+        if "tier" in self.changed_data:
+            customer.has_own_tier = True
+        return False
 
     def changed_addresses(self) -> dict[Channel, str]:
         """The addresses to put in place of the present ones, an empty text for one to remove."""

@@ -1,4 +1,4 @@
-"""Tags, tiers, closed addresses, and the evidence of consent."""
+"""Tags, closed addresses, and the evidence of consent."""
 
 from collections.abc import Sequence
 
@@ -53,15 +53,6 @@ class TagAdmin(GroupingAdmin):
     search_fields = ["name"]
     ordering = ["name"]
     question = "tag"
-
-
-@admin.register(Tier)
-class TierAdmin(GroupingAdmin):
-    """The shop's tiers."""
-
-    list_display = ["name", "rank", "people"]
-    ordering = ["-rank", "name"]
-    question = "tier"
 
 
 class SuppressionForm(forms.ModelForm):

@@ -60,6 +60,11 @@ class Tier(models.Model):
     def __str__(self):
         return self.name
 
+    @property
+    def has_threshold(self) -> bool:
+        """Whether customers come to it by what they bought; without, staff alone give it."""
+        return self.minimum_spending is not None or self.minimum_orders is not None
+
 
 class Tag(models.Model):
     """A word the shop sticks on customers."""
