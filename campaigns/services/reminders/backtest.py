@@ -168,7 +168,7 @@ def _find(cursor: CursorWrapper, step: ReminderStep, since: datetime, until: dat
         ended_at=past.ended_at(reminder),
         source=past.source(reminder),
         due_at=finding.due_at_sql(reminder, "found.happened_at"),
-        conditions=finding.conditions(reminder),
+        conditions=finding.conditions(reminder, in_status=past.in_status(reminder)),
     )
     cursor.execute(sql, values)
 

@@ -184,9 +184,15 @@ def values_of(reminder: Reminder, step: ReminderStep) -> dict:
     }
 
 
-def conditions(reminder: Reminder) -> str:
-    """SQL, beginning with AND, for what a reminder asks of the order `o`."""
+def conditions(reminder: Reminder, *, in_status: str = "o.status = %(status)s") -> str:
+    """
+    SQL, beginning with AND, for what a reminder asks of the order `o`.
+
+    A date of an order may count only while the order is in a status: `in_status` tells that.
+    """
     asked = [sql for name, sql in CONDITIONS.items() if getattr(reminder, name) not in (None, [])]
+    if reminder.trigger == ReminderTrigger.ORDER_DATE and reminder.order_status:
+        asked.append(in_status)
     if reminder.first_order == FirstOrder.ONLY:
         asked.append(f"NOT {EARLIER}")
     elif reminder.first_order == FirstOrder.NOT:

@@ -36,6 +36,7 @@ STOPPED_AT = {
 _LATER = "coalesce(least({times}), CASE WHEN o.status <> '{status}' AND o.status_at > {began} THEN o.status_at END)"
 _OF_ORDER = "'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id"
 _OF_EVENT = "e.customer_id, NULL::bigint AS order_id, e.id AS event_id"
+NEVER = "NULL::timestamptz"
 KNOWN = "o.status <> '' AND NOT o.is_deleted AND NOT o.is_locked AND o.status <> 'locked'"
 
 
@@ -55,15 +56,24 @@ def _in_status(status: str, *, lasts: bool) -> str:
         WHERE {KNOWN}
         """
     began = BEGAN[status]
-    later = [time for time in ORDER_OF_TIMES[ORDER_OF_TIMES.index(began) + 1 :] if time != began]
-    left = (
-        _LATER.format(times=", ".join(later), status=status, began=began) if lasts and later else "NULL::timestamptz"
-    )
+    left = _left(status) if lasts else NEVER
     return f"""
         SELECT {_OF_ORDER}, NULL::timestamptz AS event_due_at, '' AS detail, {began} AS happened_at,
             {left} AS left_at
         FROM customers_order o WHERE {began} > %(low)s AND {began} <= %(high)s AND {KNOWN}
     """
+
+
+def _left(status: str) -> str:
+    """SQL for when an order left a status."""
+    began = BEGAN.get(status)
+    later = ORDER_OF_TIMES[ORDER_OF_TIMES.index(began) + 1 :] if began else []
+    return _LATER.format(times=", ".join(later), status=status, began=began) if later else NEVER
+
+
+def in_status(reminder: Reminder) -> str:
+    """SQL for whether the order had reached the reminder's status when it came due."""
+    return f"{BEGAN.get(reminder.order_status, 'o.status_at')} <= counted.due_at"
 
 
 PARCELS = f"""
@@ -88,7 +98,7 @@ WHERE wrong.kind = %(exception)s AND wrong.happened_at > %(low)s AND wrong.happe
 """
 ORDER_DATES = f"""
 SELECT {_OF_ORDER}, NULL::timestamptz AS event_due_at, '' AS detail, o.{{date}} AS happened_at,
-    NULL::timestamptz AS left_at
+    {{left}} AS left_at
 FROM customers_order o WHERE o.{{date}} > %(low)s AND o.{{date}} <= %(high)s AND {KNOWN}
 """
 EVENTS = f"""
@@ -117,7 +127,7 @@ def source(reminder: Reminder) -> str:
         case ReminderTrigger.PARCEL_STILL:
             return PARCELS
         case ReminderTrigger.ORDER_DATE:
-            return ORDER_DATES.format(date=reminder.order_date)
+            return ORDER_DATES.format(date=reminder.order_date, left=_left(reminder.order_status))
         case ReminderTrigger.EVENT:
             return EVENTS.format(moment="happened_at")
         case ReminderTrigger.EVENT_DATE:
