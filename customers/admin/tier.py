@@ -122,16 +122,17 @@ class TierAdmin(GroupingAdmin):
     @display(description=_("who is in"))
     def thresholds(self, tier: Tier) -> str:
         """The thresholds as a sentence."""
-        parts = []
-        if tier.minimum_spending is not None:
-            parts.append(gettext("¥%(amount)s spent") % {"amount": f"{tier.minimum_spending:,.0f}"})
-        if tier.minimum_orders is not None:
-            words = ngettext("%(count)s order", "%(count)s orders", tier.minimum_orders)
-            parts.append(words % {"count": f"{tier.minimum_orders:,}"})
-        if not parts:
-            return gettext("whom staff choose")
-        reached = gettext(" or ").join(parts)
-        return gettext("%(reached)s within %(days)s days") % {"reached": reached, "days": tier.within_days}
+        spent, orders = tier.minimum_spending, tier.minimum_orders
+        words = {"amount": f"{spent or 0:,.0f}", "days": f"{tier.within_days:,}"}
+        if orders is not None:
+            words["orders"] = ngettext("%(count)s order", "%(count)s orders", orders) % {"count": f"{orders:,}"}
+        if spent is not None and orders is not None:
+            return gettext("¥%(amount)s spent or %(orders)s within %(days)s days") % words
+        if spent is not None:
+            return gettext("¥%(amount)s spent within %(days)s days") % words
+        if orders is not None:
+            return gettext("%(orders)s within %(days)s days") % words
+        return gettext("whom staff choose")
 
     @display(description=_("VIP"), boolean=True)
     def vip(self, tier: Tier) -> bool:
