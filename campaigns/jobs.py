@@ -4,7 +4,7 @@ from django.db import close_old_connections
 
 from campaigns.models import Reminder
 from campaigns.services import campaigns, follow_up_births, kept_reviews
-from campaigns.services.reminders import running
+from campaigns.services.reminders import kept_backtests, running
 from customers import clock, doorbell
 from customers.choices import Purpose
 from notifications.models import Message
@@ -48,3 +48,9 @@ def run_reminders() -> dict[str, int]:
         }:
             doorbell.ring("notifications.jobs.send_due", queue=queue, names_queue=True)
     return dict(done)
+
+
+def count_backtests() -> dict[str, int]:
+    """Count the backtests that somebody waits for."""
+    close_old_connections()
+    return {"counted": kept_backtests.count_waiting(now=clock.now(), ends=clock.now)}

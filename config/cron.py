@@ -28,6 +28,7 @@ TIMETABLE = [
     Line("notifications.jobs.send_due", "bulk", 2, names_queue=True),
     Line("campaigns.jobs.launch_due", "bulk", 2),
     Line("campaigns.jobs.count_reviews", "bulk", 5),
+    Line("campaigns.jobs.count_backtests", "bulk", 5),
     Line("campaigns.jobs.open_follow_ups", "bulk", 30),
     Line("notifications.jobs.recover_lost", "bulk", 10),
     Line("customers.jobs.run_imports", "default", 10),

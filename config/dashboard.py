@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from campaigns import reports
 from campaigns.choices import CampaignStatus
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Reminder
 from config import attention, pulse
 from customers import clock
 from notifications.choices import DeliveryStatus
@@ -45,6 +46,7 @@ def show(request: HttpRequest, context: dict) -> dict:
                 :SCHEDULED_SHOWN
             ],
             "attention": attention.points(request, now=now),
+            "reminders": _reminders(request, now),
             "queues": queues,
         }
     )
@@ -124,6 +126,14 @@ def _scheduled_count() -> dict:
         "note": _("the next one %(when)s") % {"when": when} if when else _("none is planned"),
         "link": f"{reverse('admin:campaigns_campaign_changelist')}?status__exact={CampaignStatus.SCHEDULED}",
     }
+
+
+def _reminders(request: HttpRequest, now: datetime) -> dict | None:
+    """How many rules look for work, and the number that must stay 0; for those who may see reminders."""
+    if not request.user.has_perm("campaigns.view_reminder"):
+        return None
+    counted = reports.after_payment(since=now - timedelta(days=RATE_DAYS))
+    return {"active": Reminder.objects.active().count(), "days": RATE_DAYS, "counted": counted}
 
 
 def _by_hour(today: datetime) -> str:

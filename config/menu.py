@@ -24,6 +24,7 @@ WRITING = [
     (_("Segments"), "filter_alt", "campaigns.Segment"),
     (_("Templates"), "edit_note", "notifications.Template"),
     (_("Campaigns"), "campaign", "campaigns.Campaign"),
+    (_("Reminders"), "notifications", "campaigns.Reminder"),
     (_("Replies"), "forum", "notifications.Reply"),
     (_("Follow-ups"), "call", "customers.FollowUp"),
     (_("Sending records"), "outgoing_mail", "notifications.Delivery"),

@@ -19,6 +19,7 @@ WRITTEN_BY_THE_ENGINE = frozenset(
         *("order", "orderline", "orderchange", "customeraccount"),
         *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
         *("accountgauge", "healthchange", "export"),
+        *("reminderoccasion", "remindermessage", "keptbacktest"),
     )
 ) | {"add_reply", "delete_reply"}
 EVERYDAY_VIEWS = (
@@ -34,6 +35,7 @@ EVERYDAY_VIEWS = (
     *("notifications.view_frequencycap", "notifications.view_quiethours"),
     *("notifications.view_brakerule", "notifications.view_brakepull", "notifications.view_alert"),
     *("campaigns.view_segment", "campaigns.view_campaign", "campaigns.view_variant"),
+    *("campaigns.view_reminder", "campaigns.view_reminderstep"),
 )
 CUSTOMER_WORK = (
     *("customers.add_customer", "customers.change_customer", "customers.import_customer"),
@@ -51,12 +53,16 @@ CAMPAIGN_WORK = (
     *("campaigns.add_segment", "campaigns.change_segment", "campaigns.delete_segment"),
     *("campaigns.add_campaign", "campaigns.change_campaign", "campaigns.delete_campaign"),
     *("campaigns.add_variant", "campaigns.change_variant", "campaigns.delete_variant"),
-    *("campaigns.launch_campaign", "campaigns.pause_campaign", "campaigns.cancel_campaign"),
+    *("campaigns.add_reminder", "campaigns.change_reminder", "campaigns.delete_reminder"),
+    *("campaigns.add_reminderstep", "campaigns.change_reminderstep", "campaigns.delete_reminderstep"),
+    *("campaigns.activate_reminder", "campaigns.launch_campaign", "campaigns.pause_campaign"),
+    "campaigns.cancel_campaign",
     *("campaigns.test_campaign", "notifications.stop_sending", "notifications.resend_delivery"),
 )
 # Who holds one of these can reach many people or carry them out of the house: a password is not enough.
 GUARDED_BY_SECOND_FACTOR = (
-    *("campaigns.launch_campaign", "campaigns.test_campaign", "customers.export_customer"),
+    *("campaigns.launch_campaign", "campaigns.test_campaign", "campaigns.activate_reminder"),
+    "customers.export_customer",
     *("customers.export_order", "notifications.export_delivery", "campaigns.export_campaign"),
 )
 

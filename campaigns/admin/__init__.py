@@ -1,5 +1,5 @@
 """The admin of campaigns."""
 
-from campaigns.admin import campaign, segment
+from campaigns.admin import campaign, reminder, segment
 
-__all__ = ["campaign", "segment"]
+__all__ = ["campaign", "reminder", "segment"]

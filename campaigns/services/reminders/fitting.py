@@ -37,7 +37,7 @@ HAS_HAPPENED = {
 VARIABLES_OF_ORDERS = frozenset({"order_number", "amount", "product", "product_count", "order_count", "compensation"})
 VARIABLES_OF_PARCELS = frozenset({"carrier", "tracking_number"})
 VARIABLES_OF_DATES = frozenset({"due_date", "due_time", "days_left"})
-VARIABLES_OF_EVENTS = frozenset({"event_title", "event_place", "event_value", "code", "compensation"})
+VARIABLES_OF_EVENTS = frozenset({"event_title", "event_place", "event_value", "code", "compensation", "reason"})
 
 
 def usable_stops(reminder: Reminder) -> frozenset[str]:
@@ -136,7 +136,7 @@ def delay_refusal(reminder: Reminder, delay: timedelta) -> str:
     return ""
 
 
-def template_refusal(reminder: Reminder, template: Template, *, channel: str, receiver: str = Receiver.BUYER) -> str:
+def template_refusal(reminder: Reminder, template: Template, *, channel: str) -> str:
     """Why a template cannot be the reminder's text on a channel; "" where it can."""
     named = {"template": template.name}
     if template.archived_at is not None:
@@ -159,7 +159,7 @@ def template_refusal(reminder: Reminder, template: Template, *, channel: str, re
 def variables_refusal(reminder: Reminder, template: Template) -> str:
     """Which variables of a template the reminder's trigger cannot give, as a sentence; "" for none."""
     try:
-        used = _variables_of(template)
+        used = set(rendering.compiled(template).variables)
     except rendering.Refused as refusal:
         words = _("The text of the template “%(template)s” cannot be sent: %(why)s")
         return words % {"template": template.name, "why": refusal.sentence(_)}
@@ -175,20 +175,12 @@ def variables_refusal(reminder: Reminder, template: Template) -> str:
     }
 
 
-def _variables_of(template: Template) -> set[str]:
-    used: set[str] = set()
-    for source in (template.body, template.subject, template.html):
-        if source:
-            used |= set(rendering.parse(source, html=source is template.html).variables)
-    return used
-
-
 def text_refusals(reminder: Reminder, said: ReminderText) -> list[str]:
     """What does not fit in one text of a reminder."""
     if said.receiver == Receiver.STAFF:
         return []
     chosen = [template for template in (said.template, said.merged_template) if template]
-    found = [template_refusal(reminder, template, channel=said.channel, receiver=said.receiver) for template in chosen]
+    found = [template_refusal(reminder, template, channel=said.channel) for template in chosen]
     return [sentence for sentence in found if sentence]
 
 
