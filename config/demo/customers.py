@@ -17,6 +17,8 @@ AGREED_IN = {
 }
 AGREED_TO_MAIL = "网站订阅框：请把新品和活动发到我的邮箱"
 OPT_OUT_REPLIES = ("R", "TD", "退订", "拒收", "别发了，退订")
+# From which spending, and from how many orders within a year, one is on each tier; the dearest are VIPs.
+THRESHOLDS = ((None, 1), (500, 3), (2000, 8), (5000, 20))
 # Opted out, though no customer has these numbers any more.
 FORGOTTEN = ("15000009901", "17600009902", "18800009903")
 # Evidence is written month by month: a call for every day would take seconds.
@@ -39,8 +41,12 @@ def write(*, now: datetime) -> list[Customer]:
 
 
 def _write_people(people: list[Person], now: datetime) -> list[Customer]:
-    ranks = {name: rank for rank, name in enumerate(filter(None, TIERS))}
-    tiers = {tier.name: tier for tier in Tier.objects.bulk_create(Tier(name=n, rank=r) for n, r in ranks.items())}
+    ladder = [
+        Tier(name=name, rank=rank, minimum_spending=spending, minimum_orders=orders)
+        for rank, (name, (spending, orders)) in enumerate(zip(filter(None, TIERS), THRESHOLDS, strict=True))
+    ]
+    ladder[-1].is_vip = True
+    tiers = {tier.name: tier for tier in Tier.objects.bulk_create(ladder)}
     names = dict.fromkeys(tag for person in people for tag in person.tags)
     tags = {tag.name: tag for tag in Tag.objects.bulk_create(Tag(name=name) for name in names)}
     customers = Customer.objects.bulk_create(_customer(person, tiers.get(person.tier), now) for person in people)
@@ -67,6 +73,7 @@ def _customer(person: Person, tier: Tier | None, now: datetime) -> Customer:
         birth_month=month,
         birth_day=day,
         tier=tier,
+        has_own_tier=tier is not None,
         city=person.city,
         province=person.province,
         external_id=person.number,

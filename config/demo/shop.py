@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from campaigns.models import Campaign, Segment
-from config.demo import campaigns, customers, orders, rules
+from config.demo import campaigns, customers, follow_ups, orders, rules
 from customers.models import Customer, Tag, Tier
 from notifications.models import FrequencyCap, ProviderAccount, QuietHours, Signature, Template
 from notifications.services import starter_texts, tallies
@@ -45,7 +45,7 @@ def build(*, now: datetime) -> Shop:
     refuse_unless_empty()
     signature, account = rules.write()
     people = customers.write(now=now)
-    orders.write(people, now=now)
+    follow_ups.write(orders.write(people, now=now), now=now)
     templates = starter_texts.load(signature, now=now)
     segments = campaigns.write_segments(now=now)
     # Without this PostgreSQL plans for tables that are still empty.
