@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import transaction
 from django.utils.functional import Promise
 from pydantic import ValidationError
 
@@ -21,7 +20,7 @@ Record = Callable[[list], Sequence[Result]]
 
 
 class Step(NamedTuple):
-    """How the items of some types are recorded: all of them at once, in a transaction of their own."""
+    """How the items of some types are recorded: all of them at once, by a service that does all or nothing."""
 
     record: Record
     types: type | tuple[type, ...] = object
@@ -83,9 +82,8 @@ def _recorded(
     results: Sequence[Result] = []
     while open_items:
         try:
-            with transaction.atomic():
-                results = record([item for _place, item in open_items])
-                break
+            results = record([item for _place, item in open_items])
+            break
         except CannotRecord as refusal:
             if refusal.place is None:
                 raise faults.problem([Fault(f"#/{field}", str(refusal))]) from None

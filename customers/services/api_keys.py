@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
 
 from customers.models import ApiKey
+from customers.services import prepared
 
 MARK = "hy_"
 RANDOM_BYTES = 32
@@ -21,7 +22,7 @@ LONGEST_KEY = 200
 ADMIT = """
 WITH asked AS (
     SELECT id, name, scopes, rate, last_used_at FROM customers_apikey
-    WHERE fingerprint = %s AND revoked_at IS NULL
+    WHERE fingerprint = %(fingerprint)s AND revoked_at IS NULL
 ), counted AS (
     INSERT INTO customers_apiusage AS usage (key_id, minute, used)
     SELECT id, date_trunc('minute', clock_timestamp()), 1 FROM asked
@@ -83,9 +84,9 @@ def admit(secret: str) -> Caller | None:
     """Who asks with this key, counted as one request; None where nobody may."""
     if not secret.startswith(MARK) or len(secret) > LONGEST_KEY:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(ADMIT, [fingerprint(secret)])
-        row = cursor.fetchone()
+    # The first statement of a request: a connection that the server has dropped is opened anew.
+    connection.close_if_health_check_failed()
+    row = next(iter(prepared.rows(ADMIT, {"fingerprint": fingerprint(secret)})), None)
     return Caller(row[0], row[1], frozenset(row[2]), *row[3:]) if row else None
 
 

@@ -21,7 +21,9 @@ BENCHMARKS = {
     "importing": "a spreadsheet, against a bare merge and django-import-export",
     "marking": "the shop's own file back, against openpyxl that loads and saves it",
     "large_imports": "a million rows and their memory, against the same reader and a plain INSERT … SELECT",
+    "reminders": "what twenty rules take to find what came due among a million orders",
     "pages": "every page of the admin at full size",
+    "api": "order events told one at a time over HTTP",
 }
 # Those that are measured beside other software.
 WITH_RIVALS = {"sending", "clouds", "importing", "large_imports"}
