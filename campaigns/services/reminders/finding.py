@@ -100,8 +100,8 @@ BY_DATE = (ReminderTrigger.ORDER_DATE, ReminderTrigger.EVENT_DATE)
 # What an index cannot know of the hour of the day.
 A_DAY = timedelta(days=1)
 
+KEEP = "INSERT INTO found_due (key, customer_id, order_id, event_id, event_due_at, detail, happened_at, due_at)"
 FIND = """
-INSERT INTO found_due (key, customer_id, order_id, event_id, event_due_at, detail, happened_at, due_at)
 SELECT found.key, found.customer_id, found.order_id, found.event_id, found.event_due_at, found.detail,
        found.happened_at, counted.due_at
 FROM ({source}) found
@@ -200,12 +200,28 @@ def conditions(reminder: Reminder, *, in_status: str = "o.status = %(status)s") 
     return "".join(f" AND {sql}" for sql in asked)
 
 
+def is_anything_due(cursor: CursorWrapper, step: ReminderStep, span: Span) -> bool:
+    """Whether something came due of a step that it has not met; asked every other second of every rule."""
+    sql, values = _statement(step, span)
+    cursor.execute(f"SELECT EXISTS ({sql})", values | {"limit": 1})
+    return cursor.fetchone()[0]
+
+
 def find(cursor: CursorWrapper, step: ReminderStep, span: Span) -> int:
     """
     Add to the table what came due of a step in a span and has not been met; answers how many.
 
     Raises segmentation.BadConditions where the reminder's segment cannot be asked.
     """
+    sql, values = _statement(step, span)
+    cursor.execute(f"{KEEP} {sql}", values)
+    if step.reminder.segment_id:
+        _keep_segment(cursor, step.reminder, span.until)
+    cursor.execute("SELECT count(*) FROM found_due")
+    return cursor.fetchone()[0]
+
+
+def _statement(step: ReminderStep, span: Span) -> tuple[str, dict]:
     reminder = step.reminder
     spare = A_DAY if is_by_hour(reminder) else timedelta(0)
     values = values_of(reminder, step) | {
@@ -218,19 +234,13 @@ def find(cursor: CursorWrapper, step: ReminderStep, span: Span) -> int:
         "limit": None if reminder.segment_id else AT_ONCE,
     }
     source = SOURCES[ReminderTrigger(reminder.trigger)].format(date=reminder.order_date or "ordered_at")
-    cursor.execute(
-        FIND.format(
-            source=source,
-            due_at=due_at_sql(reminder, "found.happened_at"),
-            stop=stops.first_stop(stops_of(reminder)),
-            conditions=conditions(reminder),
-        ),
-        values,
+    sql = FIND.format(
+        source=source,
+        due_at=due_at_sql(reminder, "found.happened_at"),
+        stop=stops.first_stop(stops_of(reminder)),
+        conditions=conditions(reminder),
     )
-    if reminder.segment_id:
-        _keep_segment(cursor, reminder, span.until)
-    cursor.execute("SELECT count(*) FROM found_due")
-    return cursor.fetchone()[0]
+    return sql, values
 
 
 def _keep_segment(cursor: CursorWrapper, reminder: Reminder, now: datetime) -> None:

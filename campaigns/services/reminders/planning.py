@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.backends.utils import CursorWrapper
 
-from campaigns.choices import FollowUpFor, FollowUpUse, OccasionOutcome, Receiver, ReminderTrigger
+from campaigns.choices import FollowUpFor, FollowUpUse, Receiver, ReminderTrigger
 from campaigns.models import Reminder, ReminderStep, ReminderText
 from campaigns.services.reminders import facts, open_messages
 from customers import clock
@@ -218,6 +218,3 @@ def _reason(reminder: Reminder) -> str:
     return (
         FollowUpReason.HIGH_VALUE if reminder.exception_kind == "canceled_by_shop" else FollowUpReason.ORDER_EXCEPTION
     )
-
-
-NOT_PLANNED = [outcome for outcome in OccasionOutcome if outcome != OccasionOutcome.PLANNED]

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext as _
 
 from campaigns import segmentation
-from campaigns.models import Reminder, ReminderOccasion
+from campaigns.models import Reminder, ReminderStep
 from campaigns.services.reminders import finding, open_messages, planning
 from customers.services import removals
 from notifications import stops
@@ -17,9 +17,7 @@ from notifications.services import messages, switch
 
 logger = logging.getLogger(__name__)
 
-_TURN = 0x52656D696E64  # "Remind"
-# So often one customer's merged notice is planned anew, because one of its orders no longer belongs in it.
-TRIES = 3
+_TURN = 0x52656D64  # "Remd"
 
 
 class CannotSwitch(Exception):
@@ -36,7 +34,8 @@ def run(*, now: datetime) -> Counter:
     if switch.stopped():
         # What comes due in safe mode may have gone out before the backup was restored.
         return total
-    for reminder in Reminder.objects.active().select_related("segment", "activated_by"):
+    reminders = Reminder.objects.active().select_related("segment", "activated_by").prefetch_related("steps")
+    for reminder in reminders:
         try:
             total += _run_one(reminder, now)
         except (messages.CannotFreeze, segmentation.BadConditions, segmentation.TooSlow) as refusal:
@@ -50,21 +49,29 @@ def run(*, now: datetime) -> Counter:
 
 def _run_one(reminder: Reminder, now: datetime) -> Counter:
     found: Counter = Counter()
-    for step in reminder.steps.order_by("position"):
+    span = finding.Span(now - reminder.valid_for, now, reminder.activated_at)
+    open_messages.renew(reminder, now=now)
+    for step in reminder.steps.all():
         step.reminder = reminder
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_TURN & 0x7FFFFFFF, reminder.pk])
-            if not cursor.fetchone()[0]:
-                # Another worker has its turn.
-                return found
-            open_messages.renew(reminder, now=now)
-            _meet_again(cursor, step)
-            finding.begin(cursor)
-            span = finding.Span(now - reminder.valid_for, now, reminder.activated_at)
-            if finding.find(cursor, step, span):
-                removals.hold_off()
-                found += planning.plan(cursor, step, now=now)
+        with connection.cursor() as cursor:
+            if reminder.merge_within:
+                _meet_again(cursor, step)
+            if finding.is_anything_due(cursor, step, span):
+                found += _plan(cursor, step, span)
     return found
+
+
+@transaction.atomic
+def _plan(cursor, step: ReminderStep, span: finding.Span) -> Counter:
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_TURN, step.reminder.pk])
+    if not cursor.fetchone()[0]:
+        # Another worker has its turn.
+        return Counter()
+    finding.begin(cursor)
+    if not finding.find(cursor, step, span):
+        return Counter()
+    removals.hold_off()
+    return planning.plan(cursor, step, now=span.until)
 
 
 def _meet_again(cursor, step) -> None:
@@ -103,9 +110,3 @@ def deactivate(reminder: Reminder, *, now: datetime) -> int:
     if not Reminder.objects.filter(pk=reminder.pk).deactivate():
         raise CannotSwitch(_("The reminder is off already."))
     return open_messages.close(reminder, now=now)
-
-
-def occasions_of(reminder: Reminder) -> Counter:
-    """The occasions of a reminder by outcome."""
-    rows = ReminderOccasion.objects.filter(reminder=reminder).values_list("outcome", flat=True)
-    return Counter(rows)
