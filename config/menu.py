@@ -14,6 +14,8 @@ COUNTED_AT_MOST = 100
 CUSTOMERS = [
     (_("Customers"), "group", "customers.Customer"),
     (_("Orders"), "receipt_long", "customers.Order"),
+    (_("Parcels"), "package_2", "customers.Shipment"),
+    (_("Appointments and the like"), "event", "customers.CustomerEvent"),
     (_("Imports"), "upload_file", "customers.SpreadsheetImport"),
     (_("Exports"), "download", "customers.Export"),
     (_("Do not contact"), "do_not_disturb_on", "customers.Suppression"),
@@ -40,6 +42,9 @@ RULES = [
     (_("Import layouts"), "view_column", "customers.ImportLayout"),
     (_("Status words"), "dictionary", "customers.OrderStatusWord"),
     (_("Callbacks"), "webhook", "notifications.Receipt"),
+    (_("API keys"), "vpn_key", "customers.ApiKey"),
+    (_("Integrations"), "hub", "customers.Integration"),
+    (_("Pushes of shop systems"), "move_to_inbox", "customers.WebhookCall"),
     (_("Staff"), "badge", "auth.User"),
     (_("Roles"), "admin_panel_settings", "auth.Group"),
     (_("Locked sign-ins"), "lock_person", "axes.AccessAttempt"),

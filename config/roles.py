@@ -16,12 +16,13 @@ WRITTEN_BY_THE_ENGINE = frozenset(
     for model in (
         *("delivery", "deliverytally", "hold", "submission", "receipt", "recentsends", "heartbeat", "message"),
         *("consentchange", "importedrow", "importedchange", "undofinding", "clockoffset"),
-        *("order", "orderline", "orderchange", "customeraccount"),
+        *("orderline", "orderchange", "customeraccount", "shipment", "shipmentevent"),
         *("sendingswitch", "databaseidentity", "brakepull", "alert", "alertnotice"),
-        *("accountgauge", "healthchange", "export"),
+        *("apiusage", "apianswer", "webhookcall"),
+        *("accountgauge", "healthchange", "export", "inboxitem"),
         *("reminderoccasion", "remindermessage", "keptbacktest"),
     )
-) | {"add_reply", "delete_reply"}
+) | {"add_reply", "delete_reply", "add_order", "delete_order", "delete_orderexception", "delete_customerevent"}
 EVERYDAY_VIEWS = (
     *("customers.view_customer", "customers.view_contactpoint", "customers.view_tag", "customers.view_customertag"),
     *("customers.view_tier", "customers.view_consent", "customers.view_consentchange", "customers.view_suppression"),
@@ -29,9 +30,11 @@ EVERYDAY_VIEWS = (
     "customers.view_importlayout",
     *("customers.view_order", "customers.view_orderline", "customers.view_orderchange"),
     *("customers.view_customeraccount", "customers.view_orderstatusword", "customers.view_followup"),
+    *("customers.view_orderexception", "customers.view_shipment", "customers.view_shipmentevent"),
+    "customers.view_customerevent",
     *("notifications.view_template", "notifications.view_signature", "notifications.view_message"),
     *("notifications.view_delivery", "notifications.view_submission", "notifications.view_hold"),
-    "notifications.view_reply",
+    *("notifications.view_reply", "notifications.view_inboxitem"),
     *("notifications.view_frequencycap", "notifications.view_quiethours"),
     *("notifications.view_brakerule", "notifications.view_brakepull", "notifications.view_alert"),
     *("campaigns.view_segment", "campaigns.view_campaign", "campaigns.view_variant"),
@@ -45,7 +48,9 @@ CUSTOMER_WORK = (
     *("customers.add_tag", "customers.add_customertag", "customers.change_customertag"),
     "customers.delete_customertag",
     *("customers.add_importlayout", "customers.change_importlayout", "customers.delete_importlayout"),
-    *("customers.add_orderstatusword", "customers.change_orderstatusword"),
+    *("customers.add_orderstatusword", "customers.change_orderstatusword", "customers.change_order"),
+    *("customers.add_orderexception", "customers.change_orderexception"),
+    *("customers.add_customerevent", "customers.change_customerevent"),
     *("notifications.change_reply", "customers.add_followup", "customers.change_followup"),
 )
 CAMPAIGN_WORK = (

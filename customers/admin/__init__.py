@@ -3,12 +3,14 @@
 from customers.admin import (
     api_key,
     customer,
+    event,
     export,
     import_layout,
     imported_row,
     integration,
     lists,
     order,
+    shipment,
     spreadsheet_import,
     tier,
 )
@@ -16,12 +18,14 @@ from customers.admin import (
 __all__ = [
     "api_key",
     "customer",
+    "event",
     "export",
     "import_layout",
     "imported_row",
     "integration",
     "lists",
     "order",
+    "shipment",
     "spreadsheet_import",
     "tier",
 ]

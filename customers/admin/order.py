@@ -18,9 +18,10 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from customers import clock
-from customers.admin import follow_up_card, order_card
+from customers.admin import order_card
 from customers.admin.large_list import LargeListMixin
 from customers.admin.list_export import ListExport
+from customers.admin.order_clicks import OrderClicks
 from customers.admin.order_export import ORDERS
 from customers.admin.order_filters import OrderedFilter, PlatformFilter, StatusFilter
 from customers.models import Customer, CustomerAccount, Order, OrderStatusWord
@@ -32,8 +33,8 @@ FOUND_AT_MOST = 1_000
 
 
 @admin.register(Order)
-class OrderAdmin(ListExport, LargeListMixin, ModelAdmin):
-    """Orders as files and platforms told them; nobody writes them by hand."""
+class OrderAdmin(OrderClicks, ListExport, LargeListMixin, ModelAdmin):
+    """Orders as files and platforms told them; staff add what they know of their status, and what went wrong."""
 
     export_kind = ORDERS.key
     list_display = ["display_number", "shown_status", "buyer", "amount", "ordered", "display_platform"]
@@ -43,7 +44,8 @@ class OrderAdmin(ListExport, LargeListMixin, ModelAdmin):
     search_fields = ["number"]
     search_help_text = _("Order number, whole phone number or its last four digits, name, or name at the platform")
     change_form_template = "admin/customers/order/page.html"
-    change_form_outer_after_template = "admin/customers/followup/of_subject.html"
+    change_form_outer_before_template = "admin/customers/order/troubles.html"
+    change_form_outer_after_template = "admin/customers/order/beside.html"
     fields = ["story"]
     readonly_fields = ["story"]
     actions = None
@@ -93,9 +95,9 @@ class OrderAdmin(ListExport, LargeListMixin, ModelAdmin):
         return rows.filter(pk=object_id).first()
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context=None):
-        """The page, with the follow-ups about the order."""
+        """The page, with what went wrong, the parcels, the follow-ups and what was written about the order."""
         order = self.get_object(request, object_id)
-        extra = follow_up_card.of_order(order, request.user) if order else {}
+        extra = order_card.beside(order, request) if order else {}
         return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 
     @display(description=_("order number"))

@@ -4,12 +4,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.urls import reverse
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from customers.admin import follow_up_card, order_clicks, parcels
 from customers.choices import OrderStatus
 from customers.models import Customer, Order, OrderChange
 from customers.services import order_merge
@@ -87,6 +89,17 @@ def context(order: Order) -> dict[str, object]:
     }
 
 
+def beside(order: Order, request: HttpRequest) -> dict[str, object]:
+    """What stands around the story of an order: troubles and their forms, parcels, follow-ups, messages."""
+    may_see = request.user.has_perm
+    return {
+        **order_clicks.forms_for(request, order),
+        "parcels": parcels.of_order(order) if may_see("customers.view_shipment") else [],
+        **follow_up_card.of_order(order, request.user),
+        "deliveries_url": _deliveries_url(order) if may_see("notifications.view_delivery") else "",
+    }
+
+
 def steps(order: Order) -> list[dict[str, object]]:
     """The times of an order in the order of its way; those that run backwards are marked."""
     found, last = [], None
@@ -138,6 +151,14 @@ def _value(name: str, value: object) -> str:
     if value in (None, ""):
         return "–"
     return moment(datetime.fromisoformat(str(value))) if name.endswith("_at") else str(value)
+
+
+def _deliveries_url(order: Order) -> str:
+    """Where the messages about an order are listed, if the deployment sends any."""
+    try:
+        return reverse("admin:notifications_order_deliveries", args=[order.pk])
+    except NoReverseMatch:
+        return ""
 
 
 def _teach_url(order: Order) -> str:

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from notifications import screening
 from notifications.admin import conversation, sent_text, states
-from notifications.models import Delivery, FrequencyCap, InboxItem
+from notifications.models import Concern, Delivery, FrequencyCap, InboxItem
 
 PER_PAGE = 20
 INBOX_SHOWN = 20
@@ -35,6 +35,18 @@ def panel(request: HttpRequest, customer_id: int, *, is_allowed: bool) -> HttpRe
         "inbox": [] if before else InboxItem.objects.filter(customer=customer_id).order_by("-id")[:INBOX_SHOWN],
     }
     return render(request, "admin/notifications/delivery/of_customer.html", context)
+
+
+def about_order(request: HttpRequest, order_id: int, *, is_allowed: bool) -> HttpResponse:
+    """A fragment for htmx: the newest messages that speak of an order, to whomever they went."""
+    if not is_allowed:
+        raise PermissionDenied
+    concerned = Concern.objects.filter(order=order_id).values("delivery")
+    rows = Delivery.objects.with_state().filter(id__in=concerned).order_by("-id")
+    found = list(rows.select_related("message", "customer", "submission", "hold")[:PER_PAGE])
+    rules = _rules(found)
+    context = {"entries": [_entry(delivery, rules) for delivery in found]}
+    return render(request, "admin/notifications/delivery/about_order.html", context)
 
 
 def _rules(deliveries: list[Delivery]) -> dict[int, str]:

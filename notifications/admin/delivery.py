@@ -150,8 +150,13 @@ class DeliveryAdmin(ListExport, LargeListMixin, ModelAdmin):
             self.admin_site.admin_view(self.of_customer),
             name="notifications_customer_deliveries",
         )
+        about = path(
+            "about-order/<int:order_id>/",
+            self.admin_site.admin_view(self.about_order),
+            name="notifications_order_deliveries",
+        )
         again = path("resend/", self.admin_site.admin_view(self.resend), name="notifications_delivery_resend")
-        return [panel, again, *super().get_urls()]
+        return [panel, about, again, *super().get_urls()]
 
     def resend(self, request: HttpRequest) -> HttpResponse:
         """What sending again would do, and the act."""
@@ -160,6 +165,10 @@ class DeliveryAdmin(ListExport, LargeListMixin, ModelAdmin):
     def of_customer(self, request: HttpRequest, customer_id: int) -> HttpResponse:
         """Every message of one customer, for a place in the customer's page."""
         return customer_deliveries.panel(request, customer_id, is_allowed=self.has_view_permission(request))
+
+    def about_order(self, request: HttpRequest, order_id: int) -> HttpResponse:
+        """Every message about one order, for a place in the order's page."""
+        return customer_deliveries.about_order(request, order_id, is_allowed=self.has_view_permission(request))
 
     @display(description=gettext_lazy("Time"))
     def when(self, delivery: Delivery) -> str:
