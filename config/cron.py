@@ -22,6 +22,7 @@ TIMETABLE = [
     Line("notifications.jobs.apply_receipts", "urgent", 3),
     Line("notifications.jobs.apply_replies", "urgent", 3),
     Line("campaigns.jobs.run_reminders", "urgent", 2),
+    Line("customers.jobs.apply_webhooks", "urgent", 3),
     Line("campaigns.jobs.finish_done", "urgent", 3),
     Line("notifications.jobs.check_brakes", "urgent", 10),
     Line("notifications.jobs.review_accounts", "urgent", 10),
@@ -39,6 +40,7 @@ TIMETABLE = [
     Line("notifications.jobs.housekeeping", "default", 60),
     Line("notifications.jobs.sync_registrations", "default", 600),
     Line("customers.jobs.purge_uploads", "default", 600),
+    Line("customers.jobs.purge_api", "default", 600),
     Line("customers.jobs.purge_exports", "default", 600),
     Line("customers.jobs.purge_marked_files", "default", 600),
     # Works in one hour of the night.
