@@ -12,6 +12,7 @@ from campaigns.services import audiences
 from customers import phone
 from customers.choices import Channel
 from notifications.models import Message, Template
+from notifications.providers.mail_letters import BadAddress, checked_address
 from notifications.services import gateways, messages
 
 LIMIT_PER_HOUR = 10
@@ -56,9 +57,10 @@ def _number(channel: str, number: str) -> str:
     if channel == Channel.INBOX:
         raise CannotTest(_("An inbox belongs to a customer, so there is none to test with. Look at the preview."))
     if channel not in (Channel.SMS, Channel.VOICE):
-        if "@" not in number or len(number) > 254:
-            raise CannotTest(_("Write an e-mail address to which the test is sent."))
-        return number.strip().lower()
+        try:
+            return checked_address(number).lower()
+        except BadAddress as refusal:
+            raise CannotTest(_("Write an e-mail address to which the test is sent.")) from refusal
     understood = phone.normalize(number[:60])
     if not understood.number:
         raise CannotTest(_("“%(number)s” is not a mobile number. Write its eleven digits.") % {"number": number[:30]})

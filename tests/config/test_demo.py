@@ -169,11 +169,13 @@ def test_every_segment_has_people(shop):
 
 
 def test_the_clock_and_the_gateway_are_set_right_again(shop, settings):
-    account = ProviderAccount.objects.get()
+    account = ProviderAccount.objects.get(channel="sms")
 
     assert ClockOffset.objects.get().offset == timedelta(0)
     assert (account.url, account.query_url) == (f"{GATEWAY}/send", f"{GATEWAY}/query")
     assert account.is_sandbox and not account.paused_for
+    others = ProviderAccount.objects.exclude(channel="sms")
+    assert {(other.channel, other.is_sandbox) for other in others} == {("email", True), ("inbox", True)}
     assert settings.PUBLIC_URL == "http://localhost:8000" and settings.GATEWAY_PRIVATE_HOSTS == []
 
 

@@ -143,10 +143,12 @@ def test_a_letter_of_service_shows_no_way_out():
 
 
 def account_form(**changes) -> dict:
+    """What the browser sends for a mail server; the changes on top."""
     sent = {
-        "name": "企业邮箱", "channel": "sms", "gateway": "smtp", "mail_host": "smtp.exmail.qq.com", "mail_port": "",
-        "mail_security": "smtps", "key_id": "hello@shop.example", "secret": "auth-code",
-        "from_address": "Hello@店铺.com", "from_name": "鸿雁花店", "batch_size": 50, "price": "0.01", "field_names": "{}", "is_active": "on",
+        "name": "企业邮箱", "channel": "sms", "gateway": "smtp", "mail_host": "smtp.exmail.qq.com",
+        "mail_port": "", "mail_security": "smtps", "key_id": "hello@shop.example", "secret": "auth-code",
+        "from_address": "Hello@店铺.com", "from_name": "鸿雁花店", "batch_size": 50, "price": "0.01",
+        "field_names": "{}", "is_active": "on",
     }  # fmt: skip
     return sent | changes
 
