@@ -29,17 +29,24 @@ coalesce((SELECT phone.tail FROM customers_contactpoint phone
     WHERE phone.customer_id = c.id AND phone.channel = 'sms' AND phone.is_primary), '')
 """
 VALUE_SQL_OF_LETTERS = VALUE_SQL | {"phone_tail": PHONE_TAIL_OF_A_LETTER}
+MAXIMUM = {name: variable.maximum for name, variable in VARIABLES.items()}
 JOINS = "LEFT JOIN customers_tier t ON t.id = c.tier_id"
 
 
 def cleaned(values: Mapping[str, str], message: Message) -> dict[str, str]:
     """Values as a text may carry them: no control characters, no 【】, cut to their maximum."""
-    return {key: message.signature if key == "shop" else cleaned_value(key, value) for key, value in values.items()}
+    clean, maximum, signature = text.clean_value, MAXIMUM, message.signature
+    return {key: signature if key == "shop" else clean(value, maximum[key]) for key, value in values.items()}
+
+
+def has_clean_signature(message: Message) -> bool:
+    """Whether what `cleaned` answers for a message needs no more cleaning: its signature is taken as it is."""
+    return text.is_clean(message.signature, MAXIMUM["shop"])
 
 
 def cleaned_value(variable: str, value: str) -> str:
     """One value as a text may carry it."""
-    return text.clean_value(value, VARIABLES[variable].maximum)
+    return text.clean_value(value, MAXIMUM[variable])
 
 
 def value_sql(channel: str) -> Mapping[str, str]:

@@ -219,10 +219,15 @@ class CompiledTemplate:
             raise TooLong(self.maximum_output)
         return body
 
-    def _pieces(self, values: Mapping[str, str]) -> tuple[str, ...]:
+    def _pieces(self, values: Mapping[str, str], *, are_clean: bool = False) -> tuple[str, ...]:
         """The printed values of a text that has a form, the whole text in pieces of every other."""
+        used = self._named(values) if are_clean else self.cleaned(values)
         # A context of one's own costs a microsecond and lets threads share the template.
-        return tuple(self._root(Context(self._environment, self.cleaned(values), None, {})))
+        return tuple(self._root(Context(self._environment, used, None, {})))
+
+    def _named(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Clean values that the text uses, the empty ones remembering their names."""
+        return {key: values.get(key) or missing for key, _maximum, missing in self._used}
 
     def cleaned(self, values: Mapping[str, str]) -> dict[str, str]:
         """The values that the text uses, clean, the empty ones remembering their names."""
@@ -234,16 +239,17 @@ class CompiledTemplate:
 
     # The whole message
 
-    def compose(self, values: Mapping[str, str], *, signature: str, opt_out: str = "") -> str:
+    def compose(self, values: Mapping[str, str], *, signature: str, opt_out: str = "", are_clean: bool = False) -> str:
         """
         The message for one person as it is sent; raises what `render` raises.
 
         Use this instead of `text.compose`: whether the opt-out wording was typed is decided by what
-        the author wrote, never by what a customer is called.
+        the author wrote, never by what a customer is called. Values that `text.clean_value` has just
+        made `are_clean`: doing it twice took a tenth of the time.
         """
         if not self._form:
             return self._around(self.render(values), signature, opt_out)
-        return self._filled(self._pieces(values), signature, opt_out)
+        return self._filled(self._pieces(values, are_clean=are_clean), signature, opt_out)
 
     def _filled(self, pieces: tuple[str, ...], signature: str, opt_out: str) -> str:
         message = self._patterns(signature, opt_out) % pieces

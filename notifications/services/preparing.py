@@ -71,7 +71,8 @@ def _rendered(
     if message.channel in rendering.LETTER_CHANNELS:
         return _letters(message, condition, ids)
     template = rendering.parse(message.body)
-    compose = template.compose
+    compose, signature, opt_out = template.compose, message.signature, message.opt_out_wording
+    are_clean = personal.has_clean_signature(message)
     variables = sorted(template.variables)
     prepared: list[Prepared] = []
     unsendable: dict[int, str] = {}
@@ -83,11 +84,10 @@ def _rendered(
             values = _with_facts(json.loads(frozen), dict(zip(variables, found, strict=True)), message)
         try:
             if registered is None:
-                said, parameters = compose(values, signature=message.signature, opt_out=message.opt_out_wording), None
+                said = compose(values, signature=signature, opt_out=opt_out, are_clean=are_clean)
+                parameters = None
             else:
-                said, parameters = template.compose_with_parameters(
-                    values, signature=message.signature, opt_out=message.opt_out_wording
-                )
+                said, parameters = template.compose_with_parameters(values, signature=signature, opt_out=opt_out)
                 if reason := text.unsuitable(parameters):
                     unsendable[delivery_id] = reason
                     continue
