@@ -262,13 +262,17 @@ class GenericHttp:
             found = by_key(items, names["number"], key=plain_number)
             keys = [plain_number(outgoing.number) for outgoing in batch]
         verdicts: dict[tuple, Verdict] = {}
-        answers = [self._answer(outgoing, found.get(key), verdicts) for outgoing, key in zip(batch, keys, strict=True)]
+        answer = self._answer
+        answers = [
+            answer(outgoing, found.get(key), verdicts, names) for outgoing, key in zip(batch, keys, strict=True)
+        ]
         if len(items) != len(batch):
             logger.warning("A gateway answered for %d of %d messages.", len(items), len(batch))
         return answers
 
-    def _answer(self, outgoing: Outgoing, item: dict | None, verdicts: dict[tuple, Verdict]) -> Answer:
-        names = self._names["answer"]
+    def _answer(
+        self, outgoing: Outgoing, item: dict | None, verdicts: dict[tuple, Verdict], names: Mapping[str, str]
+    ) -> Answer:
         if item is None:
             return Answer(outgoing.reference, Outcome.UNKNOWN, "", "missing", MISSING)
         number = item.get(names["number"])

@@ -42,8 +42,11 @@ def value_at(document: Any, path: str) -> Any:
 
 def text_of(value: Any) -> str:
     """A short text or number as text; anything else is empty."""
+    # First what nearly every value is, in the cheapest way: a call asks this three times a message.
+    if value.__class__ is str and len(value) <= LONGEST_WORD and value.isprintable():
+        return value
     if isinstance(value, str):
-        return value if len(value) <= LONGEST_WORD and value.isprintable() else clean(value)
+        return clean(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):

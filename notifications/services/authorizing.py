@@ -200,8 +200,9 @@ def _verdicts(
 ) -> Verdicts:
     """The screening and the caps together; a row that could not be rendered has nobody's slots to ask for."""
     moment = caps.milliseconds(called_at)
-    verdicts: Verdicts = {id: Verdict(reason) for id, reason in reasons.items()}
-    for row in rows:
+    verdicts: Verdicts = {id: Verdict(reason) if reason else PASSES for id, reason in reasons.items()}
+    # Mostly nobody got anything lately.
+    for row in rows if known else ():
         if row.id not in verdicts:
             continue
         by_person, by_address = known.get(row.customer_id, FREE), known.get(row.cap_subject, FREE)
