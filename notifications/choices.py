@@ -151,6 +151,7 @@ class AlertKind(models.TextChoices):
     MISSED = "missed", _("Campaign missed its time")
     STOPPED = "stopped", _("Everything is stopped")
     SAFE_MODE = "safe_mode", _("Safe mode")
+    REMINDER = "reminder", _("A reminder tells staff")
 
 
 class AlertChannelKind(models.TextChoices):

@@ -153,7 +153,7 @@ def obstacles(campaign: Campaign) -> list[str]:
 
 def _about_orders(variant: Variant) -> list[str]:
     """A campaign has no order or event to speak of: everybody would be left out for a missing value."""
-    parsed = rendering.parse(variant.template.body)
+    parsed = rendering.compiled(variant.template)
     used = [rendering.VARIABLES[name].key for name in sorted(rendering.OF_OCCASION.intersection(parsed.variables))]
     if not used:
         return []

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns.models import Reminder, ReminderOccasion
+from campaigns.models import Reminder, ReminderOccasion, ReminderText
 from campaigns.services.reminders import running
 from customers import clock
 from customers.models import ContactPoint, Customer, CustomerEvent, OrderException
-from notifications.models import Delivery, FrequencyCap, Message, Signature
+from notifications.models import AlertChannel, AlertNotice, Delivery, FrequencyCap, Message, Signature
 from notifications.services import deliveries
 from tests import cast
 from tests.campaigns.reminding import UNPAID, met, order, pay, remind, rule, send
@@ -301,6 +301,44 @@ def test_an_unapproved_signature_holds_a_reminder_and_loses_nobody(shop, noon): 
 
     assert remind() == {"planned": 1}
     assert send()["taken"] == 1
+
+
+def test_a_group_of_staff_is_told_with_the_plan(shop, noon):  # noqa: F811
+    made = rule()
+    group = AlertChannel.objects.create(name="客服群", kind="dingtalk", encrypted_address=b"x")
+    ReminderText.objects.create(
+        step=made.steps.get(),
+        receiver="staff",
+        channel="inbox",
+        position=9,
+        alert_channel=group,
+        staff_text="{{ name }}的订单{{ order_number }}未付款",
+    )
+    order(cast.li_na(), "A1", at=noon - 21 * MINUTE)
+
+    remind()
+
+    notice = AlertNotice.objects.get()
+    assert notice.channel == group
+    assert notice.alert.words["zh-hans"] == "待付款:\n李娜的订单A1未付款"
+    assert send()["taken"] == 1
+
+
+def test_who_has_a_second_contact_is_written_to_at_both(shop, noon):  # noqa: F811
+    made = rule()
+    told = made.steps.get().texts.get()
+    ReminderText.objects.create(step=told.step, receiver="second", channel="sms", position=2, template=told.template)
+    buyer = cast.li_na()
+    ContactPoint.objects.create(customer=buyer, channel="sms", address="13800000099", is_primary=False)
+    order(buyer, "A1", at=noon - 21 * MINUTE)
+
+    assert remind() == {"planned": 1}
+    send()
+    move_clock(seconds=2)
+    deliveries.regroup(now=clock.now())
+    send()
+
+    assert sorted(entry["number"] for entry in shop.ledger()) == ["13800000001", "13800000099"]
 
 
 def test_a_message_of_a_reminder_stays_open(shop, noon):  # noqa: F811

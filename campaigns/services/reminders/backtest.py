@@ -254,13 +254,13 @@ def _examples(cursor: CursorWrapper, steps: Sequence[ReminderStep], now: datetim
         known = personal.values_for(
             {row[0] for row in rows}, channel=text.channel, variables=sorted(rendering.OF_CUSTOMER)
         )
-        compiled = rendering.parse(text.template.body)
+        compiled = rendering.compiled(text.template)
         for customer_id, number, when, told, address in rows:
             values = known[customer_id] | json.loads(told)
             values = {name: personal.cleaned_value(name, value) for name, value in values.items()}
             values["shop"] = text.template.signature.name
             seen = rendering.preview(compiled, values, signature=values["shop"], opt_out="")
-            units.append(seen.segments)
+            units.append(1 if text.channel in rendering.LETTER_CHANNELS else seen.segments)
             found.append(Example(number, when, masked(address) if address else "", seen.text))
     average = Decimal(sum(units)) / len(units) if units else Decimal(1)
     return sorted(found, key=lambda example: example.when)[:EXAMPLES], average

@@ -8,7 +8,7 @@ from django.db.backends.utils import CursorWrapper
 
 from campaigns.choices import FollowUpFor, FollowUpUse, Receiver, ReminderTrigger
 from campaigns.models import Reminder, ReminderStep, ReminderText
-from campaigns.services.reminders import facts, open_messages
+from campaigns.services.reminders import facts, open_messages, telling_staff
 from customers import clock
 from customers.choices import FollowUpReason
 from customers.services import follow_ups
@@ -150,6 +150,9 @@ def plan(cursor: CursorWrapper, step: ReminderStep, *, now: datetime) -> Counter
             notices.plan(cursor, message, now=now)
     cursor.execute(MEET, values)
     counts = Counter(row[0] for row in cursor.fetchall())
+    if counts:
+        to_staff = step.texts.filter(receiver=Receiver.STAFF).select_related("step__reminder", "alert_channel")
+        telling_staff.tell(cursor, list(to_staff), now=now)
     if reminder.follow_up:
         _open_follow_ups(cursor, step, called, values, now)
     return counts
