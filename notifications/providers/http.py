@@ -95,7 +95,7 @@ class HttpClient:
         self.private_hosts = frozenset(private_hosts)
         self.limits = limits or Limits()
         self.resolve = resolve or resolve_host
-        self._certificates = certificates or where()
+        self.certificates = certificates or where()
         self._adapter, self._process = GuardedAdapter(pool_maxsize=KEPT_CONNECTIONS), os.getpid()
 
     def post(self, url: str, *, body: bytes, headers: Mapping[str, str], query: str = "") -> HttpAnswer:
@@ -135,7 +135,7 @@ class HttpClient:
         """What secure connections trust, loaded once: it takes 20 ms of processor time."""
         # The system's authorities too: a shop's own gateway may have a certificate of its own.
         context = ssl.create_default_context()
-        context.load_verify_locations(self._certificates)
+        context.load_verify_locations(self.certificates)
         context.sslsocket_class = BoundedTlsSocket
         return context
 

@@ -11,8 +11,6 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import NamedTuple
 
-from requests.certs import where
-
 from customers.msgid import _
 from notifications.providers.addresses import (
     PRIVATE,
@@ -95,12 +93,15 @@ def checked_server(security: Security, host: str, port: int, *, private_hosts: C
 class Line(smtplib.SMTP):
     """A connection to checked IP addresses of a server."""
 
-    def __init__(self, server: Server, *, ips: Collection[str], connect: float, read: float, local_name: str):
+    def __init__(
+        self, server: Server, *, ips: Collection[str], connect: float, read: float, local_name: str, certificates: str
+    ):
         super().__init__(timeout=connect, local_hostname=local_name)
         self._host = server.host
         self.server = server
         self.ips = ips
         self.read = read
+        self.certificates = certificates
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         trouble = OSError("no address")
@@ -111,7 +112,7 @@ class Line(smtplib.SMTP):
                 trouble = failure
                 continue
             if self.server.security is Security.TLS:
-                found = trusted().wrap_socket(found, server_hostname=host)
+                found = trusted(self.certificates).wrap_socket(found, server_hostname=host)
             found.settimeout(self.read)
             return found
         raise trouble
@@ -134,7 +135,10 @@ def connected(server: Server, *, client: HttpClient, total: float, local_name: s
     ips = resolved(call, server.address)
     check_resolved(server.address, ips, private_hosts=client.private_hosts)
     limits = client.limits
-    line = Line(server, ips=ips, connect=call.seconds(limits.connect), read=limits.read, local_name=local_name)
+    line = Line(
+        server, ips=ips, connect=call.seconds(limits.connect), read=limits.read, local_name=local_name,
+        certificates=client.certificates,
+    )  # fmt: skip
     # The time-outs of a socket begin anew with every byte: a server that drips would hold a worker for hours.
     watch = threading.Timer(call.seconds(total), line.break_off)
     watch.daemon = True
@@ -144,7 +148,7 @@ def connected(server: Server, *, client: HttpClient, total: float, local_name: s
         if code != 220:
             raise smtplib.SMTPConnectError(code, words)
         if server.security is Security.STARTTLS:
-            line.starttls(context=trusted())
+            line.starttls(context=trusted(client.certificates))
         yield line
         with suppress(smtplib.SMTPException, OSError):
             line.quit()
@@ -153,8 +157,8 @@ def connected(server: Server, *, client: HttpClient, total: float, local_name: s
         line.close()
 
 
-def trusted() -> ssl.SSLContext:
-    """What encrypted connections trust: the authorities of the system and of the library."""
+def trusted(certificates: str) -> ssl.SSLContext:
+    """What encrypted connections trust: the authorities of the system, and those of a file."""
     context = ssl.create_default_context()
-    context.load_verify_locations(where())
+    context.load_verify_locations(certificates)
     return context

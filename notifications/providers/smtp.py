@@ -26,7 +26,7 @@ from notifications.providers.closing import Closing
 from notifications.providers.http import CallFailed, HttpClient, RefusedAddress, check_key
 from notifications.providers.mail_letters import BadAddress, Sender, checked_address
 from notifications.providers.mail_servers import BAD_CERTIFICATE, NO_ENCRYPTION, NOT_REACHED, Line, Server, connected
-from notifications.providers.verdicts import OUT_OF_TIME, Verdict, for_all, verdict_of_failure
+from notifications.providers.verdicts import OUT_OF_TIME, UNREADABLE, Verdict, for_all, verdict_of_failure
 
 # So long after the last look it is asked again who of the batch may still be written to.
 STALE_AFTER = 1.0
@@ -196,8 +196,10 @@ class Smtp:
         except (smtplib.SMTPException, OSError):
             line.close()
             return _answer(outgoing, (Outcome.UNKNOWN, "connection_lost", LOST))
-        if code == 250:
-            return _answer(outgoing, (Outcome.TAKEN, "250", ""))
+        if 200 <= code < 300:
+            return _answer(outgoing, (Outcome.TAKEN, str(code), ""))
+        if not 400 <= code < 600:
+            return _answer(outgoing, (Outcome.UNKNOWN, "unreadable_answer", UNREADABLE))
         return _answer(outgoing, _of_content(code, words))
 
 

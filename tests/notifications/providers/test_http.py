@@ -7,12 +7,8 @@ import ssl
 import struct
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from scripted_server import QUICK, answer_json, http
 
 from notifications.providers.http import AnswerLost, HttpClient, Limits, NothingSent, RefusedAddress
@@ -255,30 +251,6 @@ def test_proxies_of_the_environment_are_not_asked(scripted, client, monkeypatch)
     server = scripted(answer_json({}))
 
     assert post(client, server.url).status == 200
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory) -> str:
-    """A certificate for gateway.example.com that nobody but us trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gateway.example.com")])
-    today = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(today - timedelta(days=1))
-        .not_valid_after(today + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("gateway.example.com")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "gateway.pem"
-    path.write_bytes(
-        built.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return str(path)
 
 
 @pytest.fixture
