@@ -134,7 +134,7 @@ class TierAdmin(GroupingAdmin):
             return gettext("%(orders)s within %(days)s days") % words
         return gettext("whom staff choose")
 
-    @display(description=_("VIP"), boolean=True)
-    def vip(self, tier: Tier) -> bool:
+    @display(description="", label=True)
+    def vip(self, tier: Tier) -> str:
         """Whether a person calls them when something goes wrong."""
-        return tier.is_vip
+        return gettext("VIP") if tier.is_vip else ""

@@ -68,6 +68,10 @@ class FollowUpAdmin(LargeListMixin, ModelAdmin):
         }
         return super().changelist_view(request, extra | (extra_context or {}))
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A call is planned from the page of its customer or order, so the list offers no empty form."""
+        return request.resolver_match.url_name == "customers_followup_add" and super().has_add_permission(request)
+
     def has_delete_permission(self, request: HttpRequest, obj: FollowUp | None = None) -> bool:
         """What was done for a customer stays written down."""
         return False

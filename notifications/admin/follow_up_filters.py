@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext_lazy
 
 from customers import clock
 from customers.choices import FollowUpOutcome, FollowUpReason, FollowUpStatus
@@ -19,7 +19,7 @@ MINE, UNASSIGNED, OVERDUE = "mine", "unassigned", "overdue"
 # What is still to be done stands in the order in which it is due, everything else newest first.
 TO_DO = ("", MINE, UNASSIGNED, OVERDUE)
 SHOW = [
-    ("", _("To do")),
+    ("", pgettext_lazy("follow-ups", "To do")),
     (MINE, _("My calls")),
     (UNASSIGNED, _("Nobody's yet")),
     (OVERDUE, _("Overdue")),
