@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from campaigns import segmentation
 from campaigns.models import Reminder, ReminderStep
 from campaigns.services.reminders import finding, open_messages, planning
+from customers.crash_points import reach
 from customers.services import removals
 from notifications import stops
 from notifications.choices import DeliveryStatus
@@ -71,7 +72,9 @@ def _plan(cursor, step: ReminderStep, span: finding.Span) -> Counter:
     if not finding.find(cursor, step, span):
         return Counter()
     removals.hold_off()
-    return planning.plan(cursor, step, now=span.until)
+    counts = planning.plan(cursor, step, now=span.until)
+    reach("before_reminders_commit")
+    return counts
 
 
 def _meet_again(cursor, step) -> None:
