@@ -79,9 +79,10 @@ class ApiKeyAdmin(ModelAdmin):
         """The keys without their fingerprints."""
         return super().get_queryset(request).defer("fingerprint").select_related("created_by")
 
-    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """A revoked key stays as it was."""
-        return super().has_change_permission(request, obj) and not (obj and obj.revoked_at)
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | str | None = None) -> bool:
+        """A revoked key stays as it was; the theme asks by the number in the address."""
+        is_revoked = isinstance(obj, ApiKey) and obj.revoked_at is not None
+        return super().has_change_permission(request, obj) and not is_revoked
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """Keys are revoked; who could do what stays known."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.apps import apps
 from django.contrib.auth.models import User
@@ -14,12 +15,16 @@ from django.urls.resolvers import URLResolver
 
 from campaigns.models import Campaign
 from customers import clock
-from customers.models import Customer, Order, Suppression, Tag, Tier
+from customers.models import Customer, Integration, Order, Suppression, Tag, Tier, WebhookCall
+from customers.services import follow_ups
+from customers.services.follow_ups import NewFollowUp
 from notifications.models import Alert, AlertChannel, FrequencyCap, ProviderAccount, QuietHours
 from tests import cast
 from tests.campaigns import shop
-from tests.customers import files
+from tests.customers import files, pushes
+from tests.customers.callers import Caller
 
+HOUR = timedelta(hours=1)
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Django's own catch-all for addresses that lack their last slash.
 CATCH_ALL = "(?P<url>.*)$"
@@ -44,11 +49,17 @@ def one_of_everything() -> None:
     Tag.objects.create(name="老客")
     Tier.objects.create(name="金卡", rank=1)
     Order.objects.create(platform="taobao", number="1001", platform_status="没见过", status_at=clock.now())
+    call = NewFollowUp(Customer.objects.earliest("pk").pk, "order-1:late", "staff", due_at=clock.now() + HOUR)
+    follow_ups.open_for([call], clock.now())
     Suppression.objects.create(channel="sms", address="13800000009", scope="all", reason="complained")
     FrequencyCap.objects.create(name="每天一条", limit=1, window="days")
     QuietHours.objects.create(purpose="marketing", channel="sms")
     AlertChannel.objects.create(name="值班群", kind="email", recipients="shop@example.com")
     Alert.objects.create(kind="balance", cause="account-1", words={"en": "No money left"}, raised_at=clock.now())
+    Caller(name="webshop")
+    WebhookCall.objects.create(
+        integration=pushes.integration(), body=b"{}", fingerprint=b"1", received_at=clock.now(), look_after=clock.now()
+    )
     files.imported(files.table({"姓名": "赵敏", "手机号": "13800000005", "短信同意": "是"}))
     files.uploaded(files.table({"姓名": "孙丽", "手机号": "13800000006"}))
 
@@ -91,6 +102,8 @@ def _value(pattern: str, parameter: str, object_id: str) -> str:
         return fixed[parameter]
     if object_id:
         return object_id
+    if parameter == "token" and pattern.startswith("webhooks/"):
+        return Integration.objects.values_list("token", flat=True).first() or "none"
     if parameter == "token":
         return ProviderAccount.objects.values_list("callback_token", flat=True).first() or "none"
     models = {"customer_id": Customer, "campaign_id": Campaign, "id": User}
