@@ -226,13 +226,17 @@ def cap_frees_at(rules: Sequence[FrequencyCap], *, now: datetime, zone: ZoneInfo
 
 
 def cap_joins(rules: Sequence[FrequencyCap], *, customer: str, address: str, channel: str) -> str:
-    """SQL that joins what a person and an address lately got, where any rule asks."""
+    """
+    SQL that joins what a person and an address lately got, where any rule asks.
+
+    Persons have positive subjects and addresses negative ones, which lets PostgreSQL hash half of them for each.
+    """
     if not rules:
         return ""
     subject = caps.ADDRESS_SUBJECT.format(channel=f"'{Channel(channel).value}'", address=address)
     return f"""
-    LEFT JOIN notifications_recentsends person ON person.subject = {customer}
-    LEFT JOIN notifications_recentsends place ON place.subject = {subject}
+    LEFT JOIN notifications_recentsends person ON person.subject = {customer} AND person.subject > 0
+    LEFT JOIN notifications_recentsends place ON place.subject = {subject} AND place.subject < 0
     """
 
 
@@ -264,8 +268,9 @@ def audience(
     among = f" AND customer_id IN ({members_sql})" if is_small else ""
     sql = f"""
     WITH shared AS MATERIALIZED (
+        -- Not the primary ones alone: whom the address leads to is asked of these few, and an index answers for all.
         SELECT address FROM customers_contactpoint
-        WHERE channel = %s AND is_primary{among} GROUP BY address HAVING count(*) > 1
+        WHERE channel = %s{among} GROUP BY address HAVING count(*) > 1
     ), screened AS (
         SELECT c.id AS customer_id, a.address, {first_reason(purpose)} AS reason{columns}
         FROM ({members_sql}) AS members(id)
