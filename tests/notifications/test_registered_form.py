@@ -131,7 +131,7 @@ class TestSkeletons:
             ("您好{{ name|default('') }}", True, "registered_empty"),
             ("Dear {{ name or 'customer ' }}!", True, "registered_blank"),
             ("{{ name }} {{ city }}", False, "registered_only_values"),
-            ("您好${code}", True, "registered_braces"),
+            ("您好${ticket}", True, "registered_braces"),
             ("{1}您好", True, "registered_braces"),
             ("回T退订，您好{{ name }}", True, "registered_without_opt_out"),
             ("您好，回T退订", False, "registered_with_opt_out"),
