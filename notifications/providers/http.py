@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import urllib3
-from requests import Request
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from requests.certs import where
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -66,6 +66,8 @@ class Limits:
 
 # More calls than a worker has in flight; one that finds no room would be closed after each call.
 KEPT_CONNECTIONS = 128
+# A provider has two or three addresses; more are remembered for nobody.
+MOST_WRITTEN = 16
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ class HttpClient:
         self.resolve = resolve or resolve_host
         self.certificates = certificates or where()
         self._adapter, self._process = GuardedAdapter(pool_maxsize=KEPT_CONNECTIONS), os.getpid()
+        self._written: dict[str, str] = {}
 
     def post(self, url: str, *, body: bytes, headers: Mapping[str, str], query: str = "") -> HttpAnswer:
         """
@@ -104,8 +107,7 @@ class HttpClient:
 
         Raises RefusedAddress and NothingSent (not taken), AnswerLost (who knows).
         """
-        address = check_url(url, private_hosts=self.private_hosts)
-        request = Request("POST", address.url, data=body, headers={**HEADERS, **headers}).prepare()
+        request = self._request(url, body, headers)
         if query:
             request.url += f"?{query}"
         if self._process != os.getpid():
@@ -125,6 +127,20 @@ class HttpClient:
             ) from None
         finally:
             CALL.reset(call)
+
+    def _request(self, url: str, body: bytes, headers: Mapping[str, str]) -> PreparedRequest:
+        """A request whose address was checked and written once: both say the same of the same every time."""
+        request = PreparedRequest()
+        request.prepare_method("POST")
+        if url not in self._written:
+            request.prepare_url(check_url(url, private_hosts=self.private_hosts).url, None)
+            if len(self._written) >= MOST_WRITTEN:
+                self._written.clear()
+            self._written[url] = request.url
+        request.url = self._written[url]
+        request.prepare_headers({**HEADERS, **headers})
+        request.prepare_body(body, None)
+        return request
 
     def close(self) -> None:
         """Close all kept connections; a later call opens new ones."""
