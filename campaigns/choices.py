@@ -106,7 +106,5 @@ class OccasionOutcome(models.TextChoices):
     PLANNED = "planned", _("Message planned")
     HELD_OUT = "held_out", _("Got none on purpose, for comparison")
     NO_CUSTOMER = "no_customer", _("Nobody knows whose order it is")
-    NO_TEXT = "no_text", _("No text with a channel that works")
     CALLED = "called", _("A person calls instead")
-    STOPPED = "stopped", _("No longer of use when its time came")
-    TOO_LATE = "too_late", _("Told to us when its time was over")
+    TOO_LATE = "too_late", _("Found when its time was over")

@@ -103,6 +103,15 @@ def test_a_reminder_that_waited_too_long_is_not_sent(shop, noon):  # noqa: F811
     assert met() == {"planned skipped too_late": 1}
 
 
+def test_what_is_found_when_its_time_is_over_is_written_down(shop, noon):  # noqa: F811
+    rule(valid_for=timedelta(hours=1))
+    order(cast.li_na(), "A1", at=noon - 90 * MINUTE)
+
+    assert remind() == {"too_late": 1}
+    assert remind() == {}
+    assert send()["taken"] == 0
+
+
 def test_at_night_a_reminder_waits_for_the_morning_if_it_is_still_of_use(shop, noon):  # noqa: F811
     rule()
     move_clock(hours=11)

@@ -97,6 +97,8 @@ SOURCES = {
 AT_AN_HOUR = "((({moment} AT TIME ZONE %(zone)s)::date + %(days)s::int) + %(hour)s::time) AT TIME ZONE %(zone)s"
 AFTER = "{moment} + %(delay)s"
 BY_DATE = (ReminderTrigger.ORDER_DATE, ReminderTrigger.EVENT_DATE)
+# What was found so long after its time is written down as too late: told to us late, or no worker was running.
+LOOKED_BACK = timedelta(hours=2)
 # What an index cannot know of the hour of the day.
 A_DAY = timedelta(days=1)
 
@@ -226,9 +228,9 @@ def _statement(step: ReminderStep, span: Span) -> tuple[str, dict]:
     spare = A_DAY if is_by_hour(reminder) else timedelta(0)
     values = values_of(reminder, step) | {
         "now": span.until,
-        "since": span.since,
+        "since": span.since - LOOKED_BACK,
         "activated": span.activated_at,
-        "low": span.since - step.delay - spare,
+        "low": span.since - LOOKED_BACK - step.delay - spare,
         "high": span.until - step.delay + spare,
         # A segment leaves people out afterwards: they must not stand in the way of those behind them.
         "limit": None if reminder.segment_id else AT_ONCE,

@@ -36,6 +36,7 @@ UPDATE found_due f SET outcome = CASE
         SELECT FROM customers_customer c
         WHERE c.id = f.customer_id AND c.erased_at IS NULL AND c.merged_into_id IS NULL
     ) THEN 'no_customer'
+    WHEN f.due_at <= %(since)s THEN 'too_late'
     WHEN %(held_out)s > 0 AND {BUCKET} < %(held_out)s THEN 'held_out'
     WHEN %(instead)s AND {{called}} THEN 'called'
     ELSE 'planned' END
@@ -132,6 +133,7 @@ def plan(cursor: CursorWrapper, step: ReminderStep, *, now: datetime) -> Counter
         "valid": reminder.valid_for,
         "merge": reminder.merge_within,
         "prefix": f"reminder-{step.pk}:",
+        "since": now - reminder.valid_for,
         "now": now,
     }
     called = CALLED[FollowUpFor(reminder.follow_up_for)]
