@@ -81,7 +81,7 @@ WHERE parcel.id = news.shipment_id
 """
 # An order has arrived when all its parcels have.
 ORDERS = """
-SELECT known.id, known.platform, known.number, CASE
+SELECT known.platform, known.number, CASE
            WHEN bool_and(parcel.status = 'delivered') THEN 'delivered'
            WHEN bool_or(parcel.status = 'out_for_delivery') THEN 'out_for_delivery' ELSE 'shipped' END,
        max(parcel.delivered_at), max(parcel.moved_at),
@@ -171,29 +171,19 @@ def _find(cursor: CursorWrapper, rows: list[dict[str, Any]]) -> list[dict[str, A
 def _move(cursor: CursorWrapper, order_ids: Iterable[int], *, now: datetime) -> None:
     """Tell the orders how far their parcels are."""
     cursor.execute(ORDERS, {"orders": sorted(order_ids), "statuses": [str(status) for status in MOVED]})
-    facts = {}
-    for (
-        order_id,
-        platform,
-        number,
-        status,
-        delivered_at,
-        moved_at,
-        is_bare,
-        carrier,
-        parcel_number,
-    ) in cursor.fetchall():
-        has_arrived = status == OrderStatus.DELIVERED
-        facts[order_id] = OrderFacts(
+    facts = [
+        OrderFacts(
             platform,
             number,
             status=status,
-            happened_at=delivered_at if has_arrived else moved_at,
+            happened_at=delivered_at if status == OrderStatus.DELIVERED else moved_at,
             carrier=carrier if is_bare else "",
             tracking_number=parcel_number if is_bare else "",
         )
+        for platform, number, status, delivered_at, moved_at, is_bare, carrier, parcel_number in cursor.fetchall()
+    ]
     if facts:
-        orders.merge(facts, {}, None, now=now)
+        orders.merge(dict(enumerate(facts)), {}, None, now=now)
 
 
 def _check(facts: Sequence[ShipmentFacts]) -> None:
