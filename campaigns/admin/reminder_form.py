@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -61,13 +61,13 @@ class ReminderForm(forms.ModelForm):
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     stop_when = forms.MultipleChoiceField(
-        label=gettext_lazy("is not sent once"), required=False, widget=UnfoldAdminCheckboxSelectMultiple
+        label=gettext_lazy("is not sent once"), required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     platforms = forms.MultipleChoiceField(
         label=gettext_lazy("only from"),
         required=False,
         choices=Platform.choices,
-        widget=UnfoldAdminCheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     categories = Categories(
         label=gettext_lazy("only with goods of"),

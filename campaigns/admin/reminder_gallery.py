@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 from unfold.widgets import (
-    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldBooleanSwitchWidget,
@@ -33,7 +33,7 @@ class GalleryForm(forms.Form):
     """What an entry needs to become a reminder: a signature, channels and a language."""
 
     signature = forms.ModelChoiceField(Signature.objects.none(), widget=UnfoldAdminSelectWidget, empty_label=None)
-    channels = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultiple)
+    channels = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
     language = forms.ChoiceField(widget=UnfoldAdminRadioSelectWidget, choices=gallery.LANGUAGES.items())
     with_optional = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget)
 

@@ -56,6 +56,11 @@ class SpanWidget(forms.MultiWidget):
         number = UnfoldAdminIntegerFieldWidget(attrs={"min": 0, "max": LONGEST_NUMBER})
         super().__init__([number, UnfoldAdminSelectWidget(choices=Unit.choices)], attrs)
 
+    def get_context(self, name: str, value: Any, attrs: dict | None) -> dict[str, Any]:
+        """Both parts without the theme's binding, by which the number would take the place of the unit."""
+        self.attrs = {key: value for key, value in self.attrs.items() if not key.startswith("x-model")}
+        return super().get_context(name, value, attrs)
+
     def decompress(self, value: timedelta | None) -> list[Any]:
         """The two parts of a stored length."""
         if value is None:

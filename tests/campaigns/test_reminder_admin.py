@@ -296,6 +296,16 @@ def test_what_the_gallery_makes_can_be_saved_as_it_stands(marketer, key):
     assert Reminder.objects.get().version == reminder.version + 1
 
 
+def test_a_length_of_time_is_shown_in_the_unit_in_which_it_was_said(marketer, unpaid):
+    shown = page(marketer, "change", unpaid.pk)
+
+    parts = re.findall(r'<(?:input|select)[^>]* name="(?:valid_for|goal_within|merge_within)_[01]"[^>]*>', shown)
+    assert len(parts) == 6
+    assert not any("x-model" in part for part in parts)
+    assert re.search(r'name="valid_for_0" value="12"', shown) or 'value="12" min="0"' in shown
+    assert '<option value="hours" selected>' in shown
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
