@@ -13,7 +13,9 @@ from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLResolver
 
+from campaigns import gallery
 from campaigns.models import Campaign
+from campaigns.services.reminders import from_gallery
 from customers import clock
 from customers.models import Customer, Integration, Order, Suppression, Tag, Tier, WebhookCall
 from customers.services import follow_ups
@@ -28,6 +30,7 @@ HOUR = timedelta(hours=1)
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Django's own catch-all for addresses that lack their last slash.
 CATCH_ALL = "(?P<url>.*)$"
+MARKUP = "<img src=x onerror=alert(1)>"
 # Counting what an undo would do fills temporary tables.
 NOT_ROWS = ("django_session", "axes_", "undone_")
 
@@ -46,9 +49,15 @@ def one_of_everything() -> None:
     shop.account()
     cast.li_na(), cast.wang_wei()
     shop.draft(planned_for=clock.now())
+    from_gallery.create(gallery.BY_KEY["unpaid"], signature=cast.signature(), by=None, now=clock.now())
     Tag.objects.create(name="老客")
     Tier.objects.create(name="金卡", rank=1)
-    Order.objects.create(platform="taobao", number="1001", platform_status="没见过", status_at=clock.now())
+    order = Order.objects.create(platform="taobao", number="1001", platform_status="没见过", status_at=clock.now())
+    order.exceptions.create(kind="out_of_stock", note=MARKUP, happened_at=clock.now())
+    parcel = order.shipments.create(number="SF1", carrier="顺丰速运", moved_at=clock.now())
+    parcel.events.create(text=MARKUP, happened_at=clock.now())
+    customer = Customer.objects.first()
+    customer.events.create(kind="coupon", key="C1", values={"title": MARKUP}, happened_at=clock.now())
     call = NewFollowUp(Customer.objects.earliest("pk").pk, "order-1:late", "staff", due_at=clock.now() + HOUR)
     follow_ups.open_for([call], clock.now())
     Suppression.objects.create(channel="sms", address="13800000009", scope="all", reason="complained")
@@ -97,7 +106,7 @@ def _as_path(pattern: str) -> str:
 def _value(pattern: str, parameter: str, object_id: str) -> str:
     if parameter == "content_type_id":
         return str(ContentType.objects.get_for_model(Customer).pk)
-    fixed = {"code": "matched", "queue_index": "0", "scheduler_index": "0", "connection_index": "0"}
+    fixed = {"code": "matched", "key": "unpaid", "queue_index": "0", "scheduler_index": "0", "connection_index": "0"}
     if parameter in fixed:
         return fixed[parameter]
     if object_id:
