@@ -1,5 +1,6 @@
 """A reminder's own page: the rule in plain words, its switch, its backtest and what became of each step."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -65,15 +66,18 @@ def backtest(request: HttpRequest, admin: ModelAdmin, reminder_id: int) -> HttpR
     now = clock.now()
     if kept := kept_backtests.fresh(reminder, now=now):
         return _counted(request, reminder, kept_backtests.backtest_of(kept))
+    return _at_once(request, reminder, now) or _fragment(request, "backtest_waiting", reminder, is_asked=False)
+
+
+def _at_once(request: HttpRequest, reminder: Reminder, now: datetime) -> HttpResponse | None:
+    """The fragment with the numbers, or why there are none; None where a worker has to count them."""
     try:
         found = kept_backtests.quick(reminder, now=now)
     except segmentation.BadConditions as refusal:
         return _fragment(request, "backtest", reminder, refusal=str(refusal))
     except rendering.Refused as refusal:
         return _fragment(request, "backtest", reminder, refusal=refusal.sentence(_))
-    if found is None:
-        return _fragment(request, "backtest_waiting", reminder, is_asked=False)
-    return _counted(request, reminder, found)
+    return _counted(request, reminder, found) if found else None
 
 
 @require_POST
@@ -83,6 +87,8 @@ def count_backtest(request: HttpRequest, admin: ModelAdmin, reminder_id: int) ->
     now = clock.now()
     if kept := kept_backtests.fresh(reminder, now=now):
         return _counted(request, reminder, kept_backtests.backtest_of(kept))
+    if not kept_backtests.is_asked_for(reminder) and (answer := _at_once(request, reminder, now)):
+        return answer
     if kept_backtests.ask(reminder, now=now):
         doorbell.ring("campaigns.jobs.count_backtests", queue="bulk")
     if kept_backtests.is_overdue(reminder, now=now):

@@ -517,7 +517,8 @@ def test_a_long_backtest_is_counted_by_a_worker_and_then_shown(marketer, unpaid,
     assert "Nothing that it looks for happened" in page(marketer, "backtest", unpaid.pk)
 
 
-def test_without_a_worker_the_page_counts_by_itself(marketer, unpaid, empty_queue):
+def test_without_a_worker_the_page_counts_by_itself(marketer, unpaid, monkeypatch, empty_queue):
+    monkeypatch.setattr(kept_backtests, "quick", lambda reminder, *, now: None)
     posted(marketer, url("backtest_count", unpaid.pk))
     KeptBacktest.objects.update(asked_at=clock.now() - timedelta(seconds=5))
 

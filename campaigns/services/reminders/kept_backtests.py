@@ -69,6 +69,11 @@ def fresh(reminder: Reminder, *, now: datetime) -> KeptBacktest | None:
     ).first()
 
 
+def is_asked_for(reminder: Reminder) -> bool:
+    """Whether somebody has it counted, or had so lately."""
+    return KeptBacktest.objects.filter(reminder=reminder).exists()
+
+
 def ask(reminder: Reminder, *, now: datetime) -> bool:
     """Have the backtest counted, unless that is under way or was done lately; whether somebody has to begin."""
     wanted = fingerprint(reminder)
