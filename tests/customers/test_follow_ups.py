@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
+from django.utils.translation import override
 
 from customers import clock
 from customers.models import Customer, FollowUp
@@ -15,6 +16,13 @@ from customers.services.follow_ups import CannotFollowUp, NewFollowUp
 from tests import cast
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """Sentences as they stand in the code."""
+    with override("en"):
+        yield
 
 
 @pytest.fixture
