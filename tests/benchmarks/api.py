@@ -39,7 +39,8 @@ WITH people AS (
 )
 INSERT INTO customers_order (
     platform, number, shop_name, status, status_at, platform_status, after_sale_status, is_locked, is_deleted,
-    currency, total, ordered_at, closed_reason, carrier, tracking_number, customer_id, receiver_name, province, city, note, as_of
+    currency, total, ordered_at, closed_reason, carrier, tracking_number, customer_id, receiver_name, province, city,
+    note, as_of
 )
 SELECT 'other', 'E' || number, '', 'unpaid', moment, '', '', false, false, 'CNY', 128, moment, '', '', '', id, '', '',
        '', '', moment
