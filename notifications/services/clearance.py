@@ -37,7 +37,7 @@ class Desk:
     Where the calls of one worker ask: a connection of its own, on which one asks at a time.
 
     The worker's own is in the middle of a transaction while its calls are in the air; one for each
-    call would be sixteen, and PostgreSQL has a hundred for everybody.
+    call would be thirty, and PostgreSQL has a hundred for everybody.
     """
 
     def __init__(self) -> None:

@@ -39,7 +39,7 @@ def send(
     """
     Hand a batch over; with wrong keys one call is made, and those that waited beside it get its answer.
 
-    Sixteen calls with a wrong key look like an attack to a provider, and some close the account. A wrong
+    Thirty calls with a wrong key look like an attack to a provider, and some close the account. A wrong
     key is refused at once, so the others wait only for a moment. A call that had to wait for long asks
     again who may still be written to: whoever stopped or opted out since was promised that nothing follows.
     """
