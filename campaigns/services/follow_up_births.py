@@ -19,7 +19,10 @@ LOOKS_BACK = timedelta(days=3)
 AT_ONCE = 500
 # What befalls more people than this with one message is an outage, and no list of people to call.
 ONE_BY_ONE = 50
+# Yuan, where no reminder about canceled orders says otherwise.
+VALUABLE = 1_000
 CALL_WITHIN = {
+    FollowUpReason.HIGH_VALUE: timedelta(hours=2),
     FollowUpReason.QUESTION: timedelta(hours=2),
     FollowUpReason.UNDELIVERED: timedelta(hours=4),
     FollowUpReason.HELD_TOO_LONG: timedelta(hours=4),
@@ -87,6 +90,23 @@ ORDER BY reply.customer_id, reply.id DESC
 LIMIT {AT_ONCE}
 """
 
+# The shop took a valuable order away: somebody says so in person, whatever reminders there are.
+CANCELED = f"""
+SELECT wrong.id, canceled.customer_id, 'high_value', canceled.number, canceled.id
+FROM customers_orderexception wrong
+JOIN customers_order canceled ON canceled.id = wrong.order_id
+JOIN customers_customer customer ON customer.id = canceled.customer_id AND customer.erased_at IS NULL
+WHERE wrong.kind = 'canceled_by_shop' AND wrong.resolved_at IS NULL AND wrong.recorded_at > %(since)s
+  AND coalesce(canceled.total, canceled.paid) >= coalesce((
+      SELECT min(rule.valuable_from) FROM campaigns_reminder rule WHERE rule.exception_kind = 'canceled_by_shop'
+  ), %(valuable)s)
+  AND NOT EXISTS (
+      SELECT FROM customers_followup known WHERE known.order_id = canceled.id AND known.reason = 'high_value'
+  )
+ORDER BY wrong.id
+LIMIT {AT_ONCE}
+"""
+
 # Answered in the list of replies, arrived after all, or nobody's business any more.
 SETTLED = """
 SELECT call.id FROM customers_followup call
@@ -103,6 +123,11 @@ WHERE call.status = 'open' AND call.reason IN ('undelivered', 'bad_address', 'he
   ))
 UNION
 SELECT call.id FROM customers_followup call
+JOIN customers_orderexception wrong ON wrong.id = substring(call.occasion FROM 'exception-([0-9]{1,18})$')::bigint
+WHERE call.status = 'open' AND call.reason IN ('order_exception', 'high_value') AND call.called_at IS NULL
+  AND wrong.resolved_at IS NOT NULL
+UNION
+SELECT call.id FROM customers_followup call
 JOIN customers_customer customer ON customer.id = call.customer_id
 WHERE call.status = 'open' AND customer.erased_at IS NOT NULL
 """
@@ -112,13 +137,15 @@ def run(*, now: datetime) -> Counter:
     """
     Open the calls that the facts of the last days ask for, and drop those that need none any more.
 
-    VIPs whom a message did not reach, numbers that do not work, messages whose time was over before they could go
-    out, and questions in replies. Each fact opens one call, however often this looks. Answers counts.
+    Valuable orders that the shop canceled, VIPs whom a message did not reach, numbers that do not work, messages
+    whose time was over before they could go out, and questions in replies. Each fact opens one call, however often
+    this looks. Answers counts.
     """
     settled = [pk for (pk,) in _rows(SETTLED, {})]
     found = Counter(dropped=FollowUp.objects.filter(pk__in=settled).drop(now) if settled else 0)
     values = {"since": now - LOOKS_BACK, "dead": _codes_of_dead_numbers(), "one_by_one": ONE_BY_ONE}
     born = [_call("delivery", row, now) for row in _rows(DELIVERIES, values)]
+    born += [_call("exception", row, now) for row in _rows(CANCELED, values | {"valuable": VALUABLE})]
     born += [_call("reply", row, now) for row in _rows(REPLIES, values | {"question": QUESTION})]
     found["opened"] = follow_ups.open_for(born, now)
     return +found

@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 
 from campaigns.services import follow_up_births
 from customers.choices import Purpose
-from customers.models import Customer, FollowUp, Order, Tier
+from customers.models import Customer, FollowUp, Order, OrderException, Tier
 from customers.services import follow_ups
 from notifications.models import Concern, Delivery, Message, Reply
 from tests import cast
+from tests.campaigns import reminding
 from tests.notifications import handed_over
 
 pytestmark = pytest.mark.django_db
@@ -217,5 +218,18 @@ def test_looking_costs_the_same_for_one_fact_and_for_a_hundred(account, now, dja
     for pk in cast.crowd(100):
         ended(_on_tier(Customer.objects.get(pk=pk)), now)
 
-    with django_assert_num_queries(5):  # settled, accounts, deliveries, replies, open
+    with django_assert_num_queries(6):  # settled, accounts, deliveries, replies, open
         assert follow_up_births.run(now=now)["opened"] == 100
+
+
+@pytest.mark.parametrize(("total", "expected"), [("999.00", 0), ("1000.00", 1)])
+def test_a_valuable_order_that_the_shop_canceled_is_always_called_about(chen_jie, now, total, expected):
+    canceled = reminding.order(chen_jie, "A1", at=now, status="paid", total=total)
+    wrong = OrderException.objects.create(order=canceled, kind="canceled_by_shop", happened_at=now, recorded_at=now)
+
+    assert born(now) == born(now)
+    assert FollowUp.objects.filter(order=canceled, reason="high_value").count() == expected
+
+    OrderException.objects.filter(pk=wrong.pk).resolve(now)
+    born(now)
+    assert not FollowUp.objects.open().exists()

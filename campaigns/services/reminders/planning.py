@@ -206,7 +206,7 @@ def _open_follow_ups(cursor: CursorWrapper, step: ReminderStep, called: str, val
             customer_id=customer_id,
             occasion=f"reminder-{step.pk}:{key}",
             reason=_reason(reminder),
-            due_at=now + reminder.call_within,
+            due_at=follow_ups.call_by(now, reminder.call_within),
             order_id=order_id,
             detail=f"{reminder.name}: {detail}" if detail else reminder.name,
             script=reminder.call_script,
