@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.utils import translation
 
 from customers import clock
 from customers.models import WebhookCall
@@ -80,7 +81,9 @@ def _recorded(call: WebhookCall, *, now: datetime) -> tuple[Counter[str], str]:
             integrations.mapping_of(call.integration), bytes(call.body), topic=call.topic, zone=clock.shop_zone()
         )
         facts = [_facts(order, call.integration.platform) for order in pushed]
-        return orders.record(facts, now=now) if facts else Counter(ignored=1), ""
+        # A job knows no reader: what the services say is kept in the shop's own language.
+        with translation.override(settings.LANGUAGE_CODE):
+            return orders.record(facts, now=now) if facts else Counter(ignored=1), ""
     except (CannotRead, CannotRecord) as trouble:
         return Counter(problems=1), str(trouble)
 

@@ -169,7 +169,7 @@ def test_a_push_from_youzan_is_read_by_its_mapping():
             {"orders": [{"number": str(place)} for place in range(501)]},
             "It holds more than 500 orders; none was read.",
         ),
-        ({"number": "x" * 65}, "The order number has to have 1 to 64 characters."),
+        ({"number": "x" * 65}, "订单号须为 1 到 64 个字符。"),
     ],
 )
 def test_what_cannot_be_understood_is_kept_with_its_reason(body, problem):
