@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
@@ -112,6 +113,8 @@ class ReminderForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "trigger" not in self.fields:
             return  # Who may only look gets no fields.
+        for name in self.declared_fields:
+            self.fields[name].label = capfirst(self.fields[name].label)
         self.fields["stop_when"].choices = stops.CHOICES
         self._choose("trigger", ReminderTrigger.choices)
         known = [choice for choice in OrderStatus.choices if choice[0] not in ("", OrderStatus.LOCKED)]

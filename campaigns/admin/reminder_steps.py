@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import F, Q
 from django.forms.models import BaseInlineFormSet
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import StackedInline
@@ -71,6 +72,7 @@ class StepForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "length" not in self.fields:
             return  # Who may only look gets no fields.
+        self.fields["side"].label = capfirst(self.fields["side"].label)
         said = {(text.receiver, text.channel): text for text in self._texts()}
         self._offer(said)
         if self.instance.pk:

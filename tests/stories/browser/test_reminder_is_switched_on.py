@@ -82,6 +82,7 @@ def test_three_clicks_switch_on_a_reminder_that_reaches_who_has_not_paid(shop, l
 
     marketer.open(f"/admin/campaigns/reminder/{reminder.pk}/page/")
     expect(marketer.page.locator("[data-report]")).to_have_count(1)
+    expect(marketer.page.locator("#backtest-total")).to_be_visible()
     look(marketer, "reminder-report")
     assert not ReminderOccasion.objects.filter(order=paid).exists()
 
