@@ -31,8 +31,8 @@ PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # Django's own catch-all for addresses that lack their last slash.
 CATCH_ALL = "(?P<url>.*)$"
 MARKUP = "<img src=x onerror=alert(1)>"
-# Counting what an undo would do fills temporary tables.
-NOT_ROWS = ("django_session", "axes_", "undone_")
+# Counting what an undo or a reminder would do fills temporary tables.
+NOT_ROWS = ("django_session", "axes_", "undone_", "found_due", "past_due")
 
 
 @dataclass(frozen=True)
