@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +14,8 @@ from notifications.choices import DeliveryStatus, HeldFor
 from notifications.models import Delivery, Message, Template
 from notifications.rendering import OF_OCCASION, VARIABLES
 from notifications.services import gateways, messages, notices
+from notifications.services.submissions import FOR_GOOD
 
-# Each delivery has an hour of its own, and the message stays open.
-FOR_GOOD = datetime(2999, 1, 1, tzinfo=UTC)
 NAMED = "API: %s"
 LONGEST_REFERENCE = 40
 PURPOSES = (Purpose.TRANSACTIONAL, Purpose.SERVICE)

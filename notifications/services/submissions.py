@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 
@@ -15,6 +15,18 @@ from notifications.models import Message, Submission
 LEASE = timedelta(seconds=60)
 # After opening, held submissions are spread over this span: no spike at 09:00:00.
 RAMP = timedelta(minutes=30)
+# The window of a message that stays open, as those of reminders do: each of its deliveries has an hour of its own.
+FOR_GOOD = datetime(2999, 1, 1, tzinfo=UTC)
+# SQL: messages `m` whose deliveries have hours of their own: the open ones, and reminders that are sent again.
+KEEPS_HOURS = "(m.stop_when <> '{}' OR m.send_until = '2999-01-01 00:00:00+00')"
+# What is planned by and by is held by and by, and the place of a submission among those of its moment says nothing:
+# it goes where its number falls, within half of the time that the most urgent of its deliveries has left.
+BY_NUMBER = """(hashint8(spread.id) & 1023) / 1024.0 * greatest(interval '0', least(%(ramp)s, (
+    SELECT (min(d.send_until) - %(until)s::timestamptz) / 2 FROM notifications_delivery d
+    WHERE d.submission_id = spread.id AND d.finished_at IS NULL AND d.reason = '' AND d.status = 'queued'
+)))"""
+# What waits at once is shared out evenly, the first at the opening.
+BY_PLACE = "%(ramp)s * (spread.place::float / spread.total)"
 
 
 @dataclass(frozen=True)
@@ -75,23 +87,26 @@ def hold_for_quiet_hours(message: Message, *, opens_at: datetime) -> int:
 
 def hold_back(message: Message, *, until: datetime, held_for: HeldFor, ramp: timedelta = timedelta(0)) -> int:
     """Move all that waits of a message to a later moment, also out of the hands of workers that did not call yet."""
+    keeps_hours = bool(message.stop_when) or message.send_until == FOR_GOOD
+    offset = BY_NUMBER if ramp and keeps_hours else BY_PLACE
     with connection.cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             WITH waiting AS MATERIALIZED (
                 SELECT id FROM notifications_submission
                 -- What waits for the first part's receipts stays known as that, and is let go by them alone.
-                WHERE message_id = %s AND status IN ('queued', 'leased') AND send_after < %s AND held_for <> 'canary'
+                WHERE message_id = %(message)s AND status IN ('queued', 'leased') AND send_after < %(until)s
+                    AND held_for <> 'canary'
                 ORDER BY id FOR UPDATE
             ), spread AS (
                 SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS total FROM waiting
             )
             UPDATE notifications_submission s
-            SET status = 'queued', token = NULL, lease_until = NULL, held_for = %s,
-                send_after = %s::timestamptz + %s * (spread.place::float / spread.total)
+            SET status = 'queued', token = NULL, lease_until = NULL, held_for = %(held_for)s,
+                send_after = %(until)s::timestamptz + {offset}
             FROM spread WHERE s.id = spread.id
             """,
-            [message.pk, until, held_for, until, ramp],
+            {"message": message.pk, "until": until, "held_for": held_for, "ramp": ramp},
         )
         return cursor.rowcount
 
