@@ -324,7 +324,9 @@ def _write_unknown(cursor, message: Message, submission_ids: Sequence[int]) -> i
         """
         UPDATE notifications_delivery d SET
             status = 'unknown', reason = 'no_answer', attempts = d.attempts + 1,
-            values = told.values, segments = coalesce(told.segments, 0), cost = coalesce(told.segments, 0) * a.price
+            -- What was frozen when it was planned stays where its text can no longer be told.
+            values = coalesce(told.values, d.values), segments = coalesce(told.segments, 0),
+            cost = coalesce(told.segments, 0) * a.price
         FROM notifications_delivery carried
         JOIN notifications_submission s ON s.id = carried.submission_id
         JOIN notifications_provideraccount a ON a.id = s.account_id

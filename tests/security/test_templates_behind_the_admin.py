@@ -7,7 +7,7 @@ from django.utils import translation
 
 from customers import clock
 from customers.models import Customer
-from notifications.models import Message, Submission, Template
+from notifications.models import Delivery, Message, Submission, Template
 from notifications.services import deliveries, messages, sending, settling, submissions
 from tests import cast
 from tests.notifications.conftest import account, gateway, noon  # noqa: F401
@@ -81,6 +81,7 @@ def test_the_people_of_a_bomb_end_in_a_state_when_its_window_is_over(account, ga
 def test_a_lost_call_of_a_text_that_no_longer_renders_is_unknown_all_the_same(account, noon):  # noqa: F811
     cast.crowd(3)
     smuggled(BOMB, noon)
+    Delivery.objects.update(values={"order_number": "1001"})
     (leased,) = submissions.lease("bulk", limit=1, now=noon)
     Submission.objects.filter(pk=leased.id).update(status="called", called_at=noon, lease_until=noon, account=account)
 
@@ -88,3 +89,4 @@ def test_a_lost_call_of_a_text_that_no_longer_renders_is_unknown_all_the_same(ac
 
     assert found["unknown"] == 3
     assert states() == {"no_answer": 3}
+    assert list(Delivery.objects.values_list("values", flat=True)) == [{"order_number": "1001"}] * 3
