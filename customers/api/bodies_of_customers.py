@@ -5,13 +5,13 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from django.utils.translation import gettext_lazy as _
-from pydantic import AfterValidator, Field, WrapValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator, model_validator
 
 from customers.api.batches import AT_ONCE, tolerant
 from customers.api.faults import Told, refuse
 from customers.api.fields import Email, Moment, Phone, words
 from customers.choices import CONSENT_PURPOSES, Channel, EventKind
-from customers.services.events import EventFacts
+from customers.services.events import EventFacts, plain
 from customers.services.told_consent import ConsentFacts
 from customers.services.told_customers import CustomerFacts, CustomerKeys
 
@@ -132,7 +132,17 @@ class ConsentChanges(Told):
     ]
 
 
-Value = Annotated[str, Field(max_length=LONGEST_VALUE)] | int | Decimal
+def _plain(told: Any) -> str:
+    """A value as the customer reads it."""
+    text = plain(told)
+    if text is None:
+        raise refuse(_("Write this as text, a number, true or false, not as a list or an object."))
+    if len(text) > LONGEST_VALUE:
+        raise refuse(_("Write at most %(max_length)s characters.") % {"max_length": LONGEST_VALUE})
+    return text
+
+
+Value = Annotated[str | int | Decimal | bool, BeforeValidator(_plain)]
 
 
 class Event(Told):
@@ -152,7 +162,7 @@ class Event(Told):
             key=self.key,
             happened_at=self.happened_at,
             due_at=self.due_at,
-            values={name: str(value) for name, value in self.values.items()},
+            values=self.values,
             customer_id=self.customer.id,
             external_id=self.customer.external_id,
             phone=self.customer.phone,

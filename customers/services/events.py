@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
@@ -18,6 +19,7 @@ from customers.services.order_facts import AT_ONCE, CannotRecord
 from customers.spreadsheets import cells
 
 LONGEST_KEY, LONGEST_VALUE, MOST_VALUES = 64, 200, 20
+NOT_PLAIN = _("Write the value “%(name)s” as text, a number, true or false, not as a list or an object.")
 
 # The customer is named by id, by the number in the shop's system, by phone or by e-mail address, in this order.
 RECORD = """
@@ -56,6 +58,9 @@ written AS (
     ON CONFLICT (kind, key) DO UPDATE SET
         customer_id = excluded.customer_id, happened_at = excluded.happened_at, due_at = excluded.due_at,
         "values" = excluded."values", updated_at = excluded.updated_at,
+        -- Reminders look among what was recorded lately. Asked here, once the row is ours: a moment taken before
+        -- waiting for it may lie behind their last look.
+        recorded_at = CASE WHEN excluded.happened_at > known.happened_at THEN hongyan_now() ELSE known.recorded_at END,
         closed_at = CASE WHEN excluded.closed_at IS NOT NULL THEN coalesce(known.closed_at, excluded.closed_at) END
     WHERE excluded.happened_at > known.happened_at OR (
         excluded.closed_at IS NOT NULL AND known.closed_at IS NULL AND excluded.happened_at = known.happened_at
@@ -86,7 +91,7 @@ class EventFacts:
     key: str
     happened_at: datetime | None = None
     due_at: datetime | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str | int | float | Decimal | bool] = field(default_factory=dict)
     is_closed: bool = False
     customer_id: int | None = None
     external_id: str = ""
@@ -122,6 +127,19 @@ def close(kind: str, key: str, *, now: datetime) -> bool:
     return bool(CustomerEvent.objects.filter(kind=kind, key=key).close(now))
 
 
+def plain(value: object) -> str | None:
+    """The text by which a customer reads a value, numbers without an exponent; None for what no text can say."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, int | float | Decimal):
+        return None
+    number = Decimal(str(value)) if isinstance(value, float) else Decimal(value)
+    # 1E+999999999 written out would be a gigabyte.
+    return f"{number:f}" if number.is_finite() and abs(number.adjusted()) < LONGEST_VALUE // 2 else None
+
+
 def _check(facts: Sequence[EventFacts]) -> None:
     if len(facts) > AT_ONCE:
         raise CannotRecord(_("Send at most %(count)s events at once.") % {"count": AT_ONCE})
@@ -140,13 +158,16 @@ def _check(facts: Sequence[EventFacts]) -> None:
         if len(fact.values) > MOST_VALUES:
             sentence = _("An event has at most %(count)s values.")
             raise CannotRecord(sentence % {"count": MOST_VALUES}, place=place, field="values")
+        for name, value in fact.values.items():
+            if value is not None and plain(value) is None:
+                raise CannotRecord(NOT_PLAIN % {"name": name}, place=place, field="values")
 
 
 def _row(place: int, fact: EventFacts, *, now: datetime) -> dict[str, Any]:
     values = {
-        _short(name)[:40]: _short(str(value))[:LONGEST_VALUE]
+        _short(name)[:40]: _short(text)[:LONGEST_VALUE]
         for name, value in fact.values.items()
-        if value is not None
+        if (text := plain(value)) is not None
     }
     return {
         "place": place,

@@ -180,6 +180,28 @@ def test_an_event_is_recorded_moved_and_closed(webshop):
     assert stored.closed_at
 
 
+@pytest.mark.parametrize("value", [["试衣"], {"name": "试衣"}, None])
+def test_a_value_that_no_text_can_say_is_refused_under_its_name(webshop, value):
+    cast.li_na()
+    event = {"customer": {"phone": "13800000001"}, "kind": "bill", "key": "B1", "values": {"title": value}}
+
+    assert pointers(webshop.post("/events", {"events": [event]})) == {
+        "#/events/0/values/title": "Write this as text, a number, true or false, not as a list or an object."
+    }
+
+
+def test_numbers_of_an_event_are_stored_without_an_exponent(webshop):
+    cast.li_na()
+    values = {"amount": 0.0000001, "points": 1e20, "is_paid": True}
+
+    webshop.post(
+        "/events", {"events": [{"customer": {"phone": "13800000001"}, "kind": "bill", "key": "B1", "values": values}]}
+    )
+
+    stored = CustomerEvent.objects.get().values
+    assert stored == {"amount": "0.0000001", "points": "100000000000000000000", "is_paid": "true"}
+
+
 def test_an_event_of_nobody_is_refused_and_the_others_are_taken(webshop):
     cast.li_na()
     events = [

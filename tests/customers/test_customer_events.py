@@ -1,6 +1,7 @@
 """Appointments, coupons, bills and carts: told again, moved, settled; and what they keep when imports go."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -34,6 +35,30 @@ def test_an_event_told_again_is_the_same_and_the_newer_one_wins():
     assert tell(happened_at=TEN, due_at=NOW) == {"unchanged": 1}
     event = CustomerEvent.objects.get()
     assert (event.customer, event.due_at, event.values) == (person, NOW + timedelta(days=1), {"title": "取衣"})
+
+
+def test_an_event_told_anew_counts_as_recorded_now_and_one_told_again_does_not():
+    cast.li_na()
+    tell(happened_at=TEN)
+    long_ago = clock.now() - timedelta(days=3)
+    CustomerEvent.objects.update(recorded_at=long_ago)
+
+    tell(happened_at=TEN)
+    tell(happened_at=TEN, is_closed=True)
+    assert CustomerEvent.objects.get().recorded_at == long_ago
+
+    tell(happened_at=TEN + timedelta(hours=1))
+    assert CustomerEvent.objects.get().recorded_at > clock.now() - timedelta(minutes=1)
+
+
+def test_numbers_are_stored_as_a_customer_reads_them():
+    cast.li_na()
+
+    tell(values={"a": 3, "b": Decimal("1E+3"), "c": 128.5, "d": 1e16, "e": Decimal("12.50"), "f": True, "g": None})
+
+    assert CustomerEvent.objects.get().values == {
+        "a": "3", "b": "1000", "c": "128.5", "d": "10000000000000000", "e": "12.50", "f": "true"
+    }  # fmt: skip
 
 
 def test_one_batch_may_tell_of_the_same_event_twice():
@@ -88,6 +113,10 @@ def test_the_customer_is_named_by_number_phone_or_address():
         ({"kind": "bill", "key": " "}, "key"),
         ({"kind": "bill", "key": "1", "due_at": datetime(2026, 6, 1)}, "due_at"),
         ({"kind": "bill", "key": "1", "values": {str(place): "1" for place in range(21)}}, "values"),
+        ({"kind": "bill", "key": "1", "values": {"title": ["试衣", "取衣"]}}, "values"),
+        ({"kind": "bill", "key": "1", "values": {"title": {"name": "试衣"}}}, "values"),
+        ({"kind": "bill", "key": "1", "values": {"amount": float("nan")}}, "values"),
+        ({"kind": "bill", "key": "1", "values": {"amount": Decimal("1E+999999999")}}, "values"),
     ],
 )
 def test_an_event_that_cannot_be_stored_is_refused_with_its_place(said, field):
