@@ -107,4 +107,5 @@ class OccasionOutcome(models.TextChoices):
     HELD_OUT = "held_out", _("Got none on purpose, for comparison")
     NO_CUSTOMER = "no_customer", _("Nobody knows whose order it is")
     CALLED = "called", _("A person calls instead")
+    NOT_CALLED = "not_called", _("Not among those whom a person calls")
     TOO_LATE = "too_late", _("Found when its time was over")

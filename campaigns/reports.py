@@ -53,15 +53,24 @@ def after_payment(*, since: datetime) -> AfterPayment:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT count(DISTINCT d.id) FILTER (WHERE told.recorded_at < s.called_at),
-                count(DISTINCT d.id) FILTER (WHERE told.recorded_at >= s.called_at AND told.happened_at < s.called_at)
+            SELECT count(DISTINCT d.id) FILTER (WHERE known.to_status NOT IN ('unpaid', 'closed', 'locked', '')),
+                count(DISTINCT d.id) FILTER (WHERE EXISTS (
+                    SELECT FROM customers_orderchange told
+                    WHERE told.order_id = n.order_id AND told.recorded_at >= s.called_at
+                        AND told.happened_at < s.called_at AND told.from_status = 'unpaid'
+                        AND told.to_status NOT IN ('unpaid', 'closed', 'locked', '')
+                ))
             FROM notifications_message m
             JOIN notifications_submission s ON s.message_id = m.id AND s.called_at >= %s
             JOIN notifications_delivery d
                 ON d.submission_id = s.id AND d.status NOT IN ('skipped', 'canceled', 'queued')
             JOIN notifications_concern n ON n.delivery_id = d.id
-            JOIN customers_orderchange told ON told.order_id = n.order_id
-                AND told.from_status = 'unpaid' AND told.to_status NOT IN ('unpaid', 'closed', '')
+            LEFT JOIN LATERAL (
+                SELECT told.to_status FROM customers_orderchange told
+                WHERE told.order_id = n.order_id AND told.recorded_at < s.called_at
+                    AND told.from_status <> told.to_status
+                ORDER BY told.id DESC LIMIT 1
+            ) known ON true
             WHERE 'paid' = ANY(m.stop_when)
             """,
             [since],

@@ -201,6 +201,11 @@ def label_of(reason: str) -> Promise | str:
 _unknown = lazy(lambda reason: spoken(unknown_code(reason), gettext=gettext), str)
 
 
+def address_on(channel: str) -> str:
+    """SQL for the address of customer `c` on a channel, where `p` is their contact point there."""
+    return ADDRESS_OF_INBOX if channel == Channel.INBOX else ADDRESS
+
+
 def delivery_joins(channel: str) -> str:
     """The joins of a delivery on a channel; parameters: channel, channel, purpose, channel."""
     return DELIVERY_JOINS_OF_INBOX if channel == Channel.INBOX else DELIVERY_JOINS
@@ -278,7 +283,7 @@ def audience(
         {joins}
         LEFT JOIN customers_contactpoint p
             ON p.customer_id = c.id AND p.channel = %s AND p.is_primary
-        CROSS JOIN LATERAL (SELECT {ADDRESS_OF_INBOX if channel == Channel.INBOX else ADDRESS} AS address) a
+        CROSS JOIN LATERAL (SELECT {address_on(channel)} AS address) a
         {JOINS}
     ), rivals AS MATERIALIZED (
         SELECT address, min(customer_id) AS customer_id, EXISTS (

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from customers.choices import OrderExceptionKind, OrderStatus
+
+ABOUT_WHAT = {*OrderStatus.values, *OrderExceptionKind.values} - {""}
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -36,6 +40,13 @@ STOPS = [
         _("the order is deleted or belongs to somebody else"),
         _("The order was deleted, or turned out to be somebody else's"),
         "n.order_id IS NOT NULL AND (o.id IS NULL OR o.is_deleted OR o.customer_id IS DISTINCT FROM d.customer_id)",
+        is_always_on=True,
+    ),
+    Stop(
+        "given",
+        _("the event is gone or belongs to somebody else"),
+        _("The appointment, coupon or bill is gone, or somebody else's"),
+        "n.event_id IS NOT NULL AND (e.id IS NULL OR e.customer_id IS DISTINCT FROM d.customer_id)",
         is_always_on=True,
     ),
     Stop(
@@ -117,11 +128,44 @@ STOPS = [
         "o.id IS NOT NULL AND NOT EXISTS (SELECT FROM customers_orderexception wrong"
         " WHERE wrong.order_id = o.id AND wrong.resolved_at IS NULL)",
     ),
+    Stop(
+        "still",
+        _("the parcel has moved"),
+        _("The parcel has moved meanwhile"),
+        "n.due_at IS NOT NULL AND o.id IS NOT NULL AND NOT EXISTS (SELECT FROM customers_shipment parcel"
+        " WHERE parcel.order_id = o.id AND parcel.moved_at = n.due_at"
+        " AND parcel.status IN ('shipped', 'in_transit', 'out_for_delivery'))",
+    ),
+]
+# With what they are about behind a colon, as in left:unpaid; a reminder adds them by itself.
+ABOUT = [
+    Stop("left", _("it is no longer so"), _("The order is no longer in that status"), "o.status <> '{about}'"),
+    Stop(
+        "resolved",
+        _("what went wrong is settled"),
+        _("What went wrong was settled meanwhile"),
+        "o.id IS NOT NULL AND NOT EXISTS (SELECT FROM customers_orderexception wrong"
+        " WHERE wrong.order_id = o.id AND wrong.kind = '{about}' AND wrong.resolved_at IS NULL)",
+    ),
+]
+# What one order of several can be stopped for, while the others still wait.
+OF_ONE_ORDER = [
+    "gone",
+    "unclear",
+    "locked",
+    "paid",
+    "shipped",
+    "delivered",
+    "closed",
+    "refunded",
+    "after_sale",
+    "left",
 ]
 BY_CODE = {stop.code: stop for stop in STOPS}
 ALWAYS_ON = [stop.code for stop in STOPS if stop.is_always_on]
-CHOICES = [(stop.code, stop.choice) for stop in STOPS if not stop.is_always_on]
-LABELS = {stop.reason: stop.label for stop in STOPS}
+# A reminder adds the others where they fit.
+CHOICES = [(stop.code, stop.choice) for stop in STOPS if not stop.is_always_on and stop.code != "still"]
+LABELS = {stop.reason: stop.label for stop in [*STOPS, *ABOUT]}
 
 # Parameter: the ids of the deliveries. In the order in which every writer of orders locks them.
 LOCK_ORDERS = """
@@ -141,7 +185,13 @@ LEFT JOIN customers_customerevent e ON e.id = n.event_id
 
 def first_stop(codes: Sequence[str]) -> str:
     """SQL for the reason of the first of these stops that holds, '' for none; a code nobody knows stops nothing."""
-    cases = " ".join(f"WHEN {stop.predicate} THEN '{stop.reason}'" for stop in STOPS if stop.code in codes)
+    found = [(stop.predicate, stop.reason) for stop in STOPS if stop.code in codes]
+    for code in codes:
+        name, _colon, about = code.partition(":")
+        # Only our own vocabularies are written into SQL.
+        if about in ABOUT_WHAT:
+            found += [(stop.predicate.format(about=about), stop.reason) for stop in ABOUT if stop.code == name]
+    cases = " ".join(f"WHEN {predicate} THEN '{reason}'" for predicate, reason in found)
     return f"CASE {cases} ELSE '' END" if cases else "''"
 
 

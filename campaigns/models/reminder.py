@@ -176,6 +176,10 @@ class ReminderStep(models.Model):
     delay = models.DurationField(
         _("after"), default=timedelta(0), help_text=_("Before a date: a negative time, such as -3 days.")
     )
+    # A step that is added to a reminder which is on leaves alone what came due before it was there.
+    created_at = models.DateTimeField(
+        _("created at"), db_default=models.Func(function="hongyan_now", output_field=models.DateTimeField())
+    )
 
     class Meta:
         verbose_name = _("step of a reminder")

@@ -55,7 +55,7 @@ class Message(models.Model):
     html = models.TextField(_("formatted text"), blank=True, default="", db_default="")
     # Codes of notifications.stops: what makes a delivery pointless, asked up to the moment of its call.
     stop_when = ArrayField(
-        models.CharField(max_length=20), default=list, db_default=[], blank=True, verbose_name=_("is not sent once")
+        models.CharField(max_length=40), default=list, db_default=[], blank=True, verbose_name=_("is not sent once")
     )
     night = models.CharField(_("at night"), max_length=4, choices=NightPolicy, blank=True, default="", db_default="")
     cap_policy = models.CharField(_("over the cap"), max_length=4, choices=CapPolicy, default=CapPolicy.SKIP)

@@ -28,11 +28,11 @@ WITH judged AS (
     FROM planned_notice notice
     JOIN customers_customer c ON c.id = notice.customer_id
     LEFT JOIN LATERAL (
-        SELECT address FROM customers_contactpoint p
-        WHERE p.customer_id = c.id AND p.channel = %(channel)s AND p.is_primary <> notice.is_second
-        ORDER BY p.id DESC LIMIT 1
-    ) point ON true
-    CROSS JOIN LATERAL (SELECT coalesce(point.address, '') AS address) a
+        SELECT address FROM customers_contactpoint held
+        WHERE held.customer_id = c.id AND held.channel = %(channel)s AND held.is_primary <> notice.is_second
+        ORDER BY held.id DESC LIMIT 1
+    ) p ON true
+    CROSS JOIN LATERAL (SELECT {address} AS address) a
     LEFT JOIN customers_consent k
         ON k.customer_id = c.id AND k.channel = %(channel)s AND k.purpose = %(purpose)s
     LEFT JOIN customers_suppression s ON s.channel = %(channel)s AND s.address = a.address
@@ -52,8 +52,9 @@ FROM written WHERE written.customer_id = notice.customer_id AND written.occasion
     AND notice.message_id = %(message)s
 """
 CONCERNS = """
-INSERT INTO notifications_concern (delivery_id, order_id)
-SELECT delivery_id, spoken.order_id FROM planned_notice CROSS JOIN LATERAL unnest(orders) AS spoken(order_id)
+INSERT INTO notifications_concern (delivery_id, order_id, due_at)
+SELECT delivery_id, spoken.order_id, CASE WHEN event_id IS NULL THEN event_due_at END
+FROM planned_notice CROSS JOIN LATERAL unnest(orders) AS spoken(order_id)
 WHERE message_id = %(message)s AND delivery_id IS NOT NULL
 """
 EVENTS = """
@@ -66,6 +67,7 @@ UPDATE planned_notice notice SET delivery_id = known.id
 FROM notifications_delivery known
 WHERE notice.message_id = %(message)s AND notice.delivery_id IS NULL
     AND known.customer_id = notice.customer_id AND known.occasion = notice.occasion
+    AND known.status NOT IN ('skipped', 'canceled')
 """
 QUEUED = """
 SELECT d.id FROM planned_notice notice JOIN notifications_delivery d ON d.id = notice.delivery_id
@@ -90,7 +92,8 @@ def plan(cursor: CursorWrapper, message: Message, *, now: datetime) -> int:
     Message.objects.select_for_update(no_key=True).get(pk=message.pk)
     removals.hold_off()
     values = {"message": message.pk, "channel": message.channel, "purpose": message.purpose, "now": now}
-    cursor.execute(WRITE.format(first_reason=screening.first_reason(message.purpose)), values)
+    address, reason = screening.address_on(message.channel), screening.first_reason(message.purpose)
+    cursor.execute(WRITE.format(address=address, first_reason=reason), values)
     for statement in (CONCERNS, EVENTS, KNOWN, QUEUED):
         cursor.execute(statement, values)
     waiting = [row[0] for row in cursor.fetchall()]
@@ -99,8 +102,15 @@ def plan(cursor: CursorWrapper, message: Message, *, now: datetime) -> int:
 
 
 def cancel_waiting(message_ids: Sequence[int], *, reason: str, now: datetime) -> int:
-    """End what waits of some messages that no call carries yet, for a reason; answers how many."""
+    """
+    End what waits of some messages that no call carries yet, for a reason; answers how many.
+
+    Waits for whoever plans, regroups or authorizes at this moment, all of whom hold the message.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM notifications_message WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [list(message_ids)]
+        )
         cursor.execute(
             """
             WITH untouched AS MATERIALIZED (

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from jinja2 import TemplateError
 
+from customers import clock
 from notifications import caps, hot, personal, rendering, screening, text
 from notifications.models import Message
 from notifications.providers.base import RegisteredText
@@ -146,6 +148,10 @@ def _letters(message: Message, condition: str, ids: Sequence[int]) -> tuple[list
 
 def _with_facts(facts: dict[str, str], found: dict[str, str], message: Message) -> dict[str, str]:
     """What was frozen when the delivery was planned, and of the customer what was not; only what the text uses."""
+    if found.get("days_left") is not None and facts.get("due_on"):
+        # Planned in the evening and read in the morning, it is a day less.
+        left = date.fromisoformat(facts["due_on"]) - clock.shop_date(clock.now())
+        facts = facts | {"days_left": str(left.days)}
     return personal.cleaned(found | {name: fact for name, fact in facts.items() if name in found}, message)
 
 

@@ -74,7 +74,8 @@ def rule(
     template = cast.template(text, purpose=columns["purpose"], name=f"{made.name} 短信")
     several = cast.template(merged, purpose=columns["purpose"], name=f"{made.name} 多单") if merged else None
     for place, delay in enumerate(delays, start=1):
-        step = ReminderStep.objects.create(reminder=made, position=place, delay=delay)
+        since_then = {"created_at": made.activated_at} if on else {}
+        step = ReminderStep.objects.create(reminder=made, position=place, delay=delay, **since_then)
         ReminderText.objects.create(step=step, channel=channel, template=template, merged_template=several)
     return made
 

@@ -30,6 +30,7 @@ def account(db):
 def on_since(reminder: Reminder, moment: datetime) -> Reminder:
     """The reminder, switched on at a moment."""
     Reminder.objects.filter(pk=reminder.pk).update(activated_at=moment)
+    reminder.steps.update(created_at=moment)
     return reminder
 
 

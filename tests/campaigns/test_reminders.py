@@ -8,7 +8,16 @@ from campaigns.models import Reminder, ReminderOccasion, ReminderText
 from campaigns.services.reminders import running
 from customers import clock
 from customers.models import ContactPoint, Customer, CustomerEvent, OrderException
-from notifications.models import AlertChannel, AlertNotice, Delivery, FrequencyCap, Message, Signature
+from notifications.models import (
+    AlertChannel,
+    AlertNotice,
+    Delivery,
+    FrequencyCap,
+    InboxItem,
+    Message,
+    ProviderAccount,
+    Signature,
+)
 from notifications.services import deliveries
 from tests import cast
 from tests.campaigns.reminding import UNPAID, met, order, pay, remind, rule, send
@@ -288,6 +297,24 @@ def test_an_appointment_is_told_three_days_before_and_again_when_it_moves(shop, 
     assert remind() == {"planned": 1}
     assert send()["taken"] == 1
     assert "插花体验课，还有3天" in said(shop)[0]
+
+
+def test_the_first_channel_with_an_address_is_used_and_everybody_has_an_inbox(shop, noon):  # noqa: F811
+    made = rule()
+    ProviderAccount.objects.create(
+        name="站内信", gateway="inbox", channel="inbox", callback_token="inbox", price=0, is_sandbox=True
+    )
+    letter = cast.letter(UNPAID, purpose="service", channel="inbox", subject="订单{{ order_number }}待付款")
+    ReminderText.objects.create(step=made.steps.get(), channel="inbox", position=2, template=letter)
+    order(cast.li_na(), "A1", at=noon - 21 * MINUTE)
+    order(cast.zhang_min(), "A2", at=noon - 21 * MINUTE)
+
+    assert remind() == {"planned": 2}
+    send()
+
+    item = InboxItem.objects.get()
+    assert (item.customer.name, item.subject) == ("张敏", "订单A2待付款")
+    assert len(said(shop)) == 1
 
 
 def test_who_has_no_address_is_met_and_explained(shop, noon):  # noqa: F811

@@ -197,6 +197,7 @@ def test_each_rule_meets_its_orders_once_in_any_order_of_events(olist, name, as_
     delay, valid_for, columns = RULES[name]
     made = rule(on=False, delays=(delay,), name=name, valid_for=valid_for, **columns)
     Reminder.objects.filter(pk=made.pk).update(activated_at=now - timedelta(days=100))
+    made.steps.update(created_at=now - timedelta(days=100))
     for begin in (*range(0, len(events), 500), *range(0, len(events), 500)):
         orders.record(events[begin : begin + 500], now=now)
 

@@ -29,6 +29,7 @@ UPDATE found_due f SET facts = jsonb_build_object(
     'reason', left(coalesce(nullif(f.detail, ''), o.closed_reason, e."values" ->> 'reason', ''), 35),
     'due_date', coalesce(to_char({DUE}, 'FMMM"月"FMDD"日"'), ''),
     'due_time', coalesce(to_char({DUE}, 'HH24:MI'), ''),
+    'due_on', coalesce({DUE}::date::text, ''),
     'days_left', coalesce(({DUE}::date - (%(now)s::timestamptz AT TIME ZONE %(zone)s)::date)::text, ''),
     'event_title', left(coalesce(e."values" ->> 'title', ''), 20),
     'event_place', left(coalesce(e."values" ->> 'place', ''), 20),
@@ -48,12 +49,17 @@ FACTS = FACTS.format(products=PRODUCTS.replace("f.order_id", "due.order_id"))
 # One message for several: the first order's facts, with the number of orders and their amount together.
 TOGETHER = """
 SELECT customer_id, text_id, min(due_at) AS due_at, min(valid_until) AS valid_until,
-       left(md5(string_agg(key, ',' ORDER BY key)), 16) AS keys,
+       left(md5(string_agg(keys, ',' ORDER BY keys)), 16) AS keys,
        (array_agg(facts ORDER BY due_at, place))[1] || jsonb_build_object(
            'order_count', count(*)::text,
            'amount', coalesce(to_char(sum(nullif(facts ->> 'amount', '')::numeric), 'FM9999999990.00'), ''),
            'product_count', coalesce(sum(nullif(facts ->> 'product_count', '')::numeric)::text, '')
        ) AS facts,
-       array_agg(order_id ORDER BY order_id) AS orders, count(*) AS count
-FROM {table} GROUP BY customer_id, text_id
+       array_agg(order_id ORDER BY order_id) AS orders
+FROM (
+    SELECT customer_id, text_id, order_id, min(due_at) AS due_at, min(valid_until) AS valid_until,
+           min(place) AS place, string_agg(key, ',' ORDER BY key) AS keys,
+           (array_agg(facts ORDER BY due_at, place))[1] AS facts
+    FROM {table} GROUP BY customer_id, text_id, order_id
+) per_order GROUP BY customer_id, text_id
 """

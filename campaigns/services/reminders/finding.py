@@ -4,6 +4,7 @@ Finding what comes due: one statement for each step of a reminder, by an index o
 What it reads is in proportion to what came due while the reminder is of use, and not to what exists.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,8 +14,9 @@ from campaigns import segmentation
 from campaigns.choices import FirstOrder, ReminderTrigger
 from campaigns.models import Reminder, ReminderStep
 from customers import clock
-from customers.models import Customer
+from customers.choices import OrderStatus
 from notifications import stops
+from notifications.services import deliveries
 
 # What one look takes of a step; the rest is there at the next, some seconds later.
 AT_ONCE = 5_000
@@ -31,14 +33,14 @@ TRUNCATE found_due;
 # enclose that moment with a day to spare where an hour of the day decides.
 SOURCES = {
     ReminderTrigger.STATUS_LASTS: """
-        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
-               NULL::timestamptz AS event_due_at, '' AS detail, o.status_at AS happened_at
+        SELECT 'order-' || o.id || ':' || %(status)s AS key, o.customer_id, o.id AS order_id,
+               NULL::bigint AS event_id, NULL::timestamptz AS event_due_at, '' AS detail, o.status_at AS happened_at
         FROM customers_order o
         WHERE o.status = %(status)s AND o.status_at > %(low)s AND o.status_at <= %(high)s
     """,
     ReminderTrigger.STATUS_REACHED: """
-        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
-               NULL::timestamptz AS event_due_at, '' AS detail, reached.happened_at
+        SELECT 'order-' || o.id || ':' || %(status)s AS key, o.customer_id, o.id AS order_id,
+               NULL::bigint AS event_id, NULL::timestamptz AS event_due_at, '' AS detail, reached.happened_at
         FROM (
             SELECT told.order_id, min(coalesce(told.happened_at, told.recorded_at)) AS happened_at
             FROM customers_orderchange told
@@ -57,14 +59,14 @@ SOURCES = {
     """,
     ReminderTrigger.PARCEL_STILL: """
         SELECT 'parcel-' || parcel.id || '-' || extract(epoch FROM parcel.moved_at)::bigint AS key, o.customer_id,
-               o.id AS order_id, NULL::bigint AS event_id, NULL::timestamptz AS event_due_at, '' AS detail,
+               o.id AS order_id, NULL::bigint AS event_id, parcel.moved_at AS event_due_at, '' AS detail,
                parcel.moved_at AS happened_at
         FROM customers_shipment parcel JOIN customers_order o ON o.id = parcel.order_id
         WHERE parcel.status IN ('shipped', 'in_transit', 'out_for_delivery')
           AND parcel.moved_at > %(low)s AND parcel.moved_at <= %(high)s
     """,
     ReminderTrigger.ORDER_DATE: """
-        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
+        SELECT 'order-' || o.id || ':{date}' AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
                NULL::timestamptz AS event_due_at, '' AS detail, o.{date} AS happened_at
         FROM customers_order o WHERE o.{date} > %(low)s AND o.{date} <= %(high)s
     """,
@@ -83,13 +85,14 @@ SOURCES = {
         WHERE e.kind = %(event)s AND e.closed_at IS NULL AND e.due_at > %(low)s AND e.due_at <= %(high)s
     """,
     ReminderTrigger.NOT_BOUGHT: """
-        SELECT 'order-' || o.id AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
+        SELECT 'order-' || o.id || ':last' AS key, o.customer_id, o.id AS order_id, NULL::bigint AS event_id,
                NULL::timestamptz AS event_due_at, '' AS detail, o.ordered_at AS happened_at
         FROM customers_order o
         WHERE o.ordered_at > %(low)s AND o.ordered_at <= %(high)s AND o.status NOT IN ('unpaid', 'closed', '')
           AND o.customer_id IS NOT NULL AND NOT EXISTS (
             SELECT FROM customers_order later
             WHERE later.customer_id = o.customer_id AND later.ordered_at > o.ordered_at
+              AND later.status NOT IN ('unpaid', 'closed', '')
           )
     """,
 }
@@ -110,9 +113,10 @@ FROM ({source}) found
 CROSS JOIN LATERAL (SELECT {due_at} AS due_at) counted
 LEFT JOIN customers_order o ON o.id = found.order_id
 LEFT JOIN customers_customerevent e ON e.id = found.event_id
-CROSS JOIN LATERAL (SELECT found.customer_id AS customer_id, %(now)s::timestamptz AS created_at) d
-CROSS JOIN LATERAL (SELECT found.order_id AS order_id, found.event_due_at AS due_at) n
-WHERE counted.due_at <= %(now)s AND counted.due_at > %(since)s AND counted.due_at >= %(activated)s
+CROSS JOIN LATERAL (SELECT found.customer_id AS customer_id, found.happened_at AS created_at) d
+CROSS JOIN LATERAL (SELECT found.order_id AS order_id, found.event_id AS event_id, found.event_due_at AS due_at) n
+WHERE counted.due_at <= %(now)s AND counted.due_at > %(since)s
+  AND counted.due_at >= greatest(%(activated)s, %(made)s)
   AND NOT EXISTS (
     SELECT FROM campaigns_reminderoccasion met WHERE met.step_id = %(step)s AND met.key = found.key
   )
@@ -120,6 +124,7 @@ WHERE counted.due_at <= %(now)s AND counted.due_at > %(since)s AND counted.due_a
   {conditions}
 ORDER BY counted.due_at, found.key LIMIT %(limit)s
 """
+ORDERED = "ORDER BY counted.due_at"
 CONDITIONS = {
     "minimum_amount": "coalesce(o.total, o.paid) >= %(minimum_amount)s",
     "maximum_amount": "coalesce(o.total, o.paid) <= %(maximum_amount)s",
@@ -151,11 +156,19 @@ def begin(cursor: CursorWrapper) -> None:
 
 
 def stops_of(reminder: Reminder) -> list[str]:
-    """The stops of a reminder: those that staff chose, its goal, and those that always hold."""
+    """The stops of a reminder: that its fact holds no more, its goal, those of staff, and those that always hold."""
+    fact = {
+        ReminderTrigger.STATUS_LASTS: [f"left:{reminder.order_status}"],
+        ReminderTrigger.EXCEPTION: [f"resolved:{reminder.exception_kind}"],
+        ReminderTrigger.PARCEL_STILL: ["still"],
+        ReminderTrigger.ORDER_DATE: [f"left:{reminder.order_status}"] if reminder.order_status else [],
+        ReminderTrigger.EVENT: ["settled"],
+        ReminderTrigger.EVENT_DATE: ["settled", "moved"],
+    }.get(ReminderTrigger(reminder.trigger), [])
+    if reminder.trigger == ReminderTrigger.STATUS_LASTS and reminder.order_status == OrderStatus.UNPAID:
+        fact.insert(0, "paid")
     goal = {"paid": ["paid"], "bought": ["bought"], "settled": ["settled"]}.get(reminder.goal, [])
-    moved = ["moved"] if reminder.trigger == ReminderTrigger.EVENT_DATE else []
-    resolved = ["resolved"] if reminder.trigger == ReminderTrigger.EXCEPTION else []
-    return list(dict.fromkeys([*stops.ALWAYS_ON, *moved, *resolved, *goal, *reminder.stop_when]))
+    return list(dict.fromkeys([*stops.ALWAYS_ON, *goal, *reminder.stop_when, *fact]))
 
 
 def is_by_hour(reminder: Reminder) -> bool:
@@ -217,8 +230,6 @@ def find(cursor: CursorWrapper, step: ReminderStep, span: Span) -> int:
     """
     sql, values = _statement(step, span)
     cursor.execute(f"{KEEP} {sql}", values)
-    if step.reminder.segment_id:
-        _keep_segment(cursor, step.reminder, span.until)
     cursor.execute("SELECT count(*) FROM found_due")
     return cursor.fetchone()[0]
 
@@ -230,10 +241,10 @@ def _statement(step: ReminderStep, span: Span) -> tuple[str, dict]:
         "now": span.until,
         "since": span.since - LOOKED_BACK,
         "activated": span.activated_at,
+        "made": step.created_at,
         "low": span.since - LOOKED_BACK - step.delay - spare,
         "high": span.until - step.delay + spare,
-        # A segment leaves people out afterwards: they must not stand in the way of those behind them.
-        "limit": None if reminder.segment_id else AT_ONCE,
+        "limit": AT_ONCE,
     }
     source = SOURCES[ReminderTrigger(reminder.trigger)].format(date=reminder.order_date or "ordered_at")
     sql = FIND.format(
@@ -242,13 +253,16 @@ def _statement(step: ReminderStep, span: Span) -> tuple[str, dict]:
         stop=stops.first_stop(stops_of(reminder)),
         conditions=conditions(reminder),
     )
+    if reminder.segment_id:
+        within, named = _in_segment(reminder, span.until)
+        return sql.replace(ORDERED, f"AND found.customer_id IN ({within}) {ORDERED}"), values | named
     return sql, values
 
 
-def _keep_segment(cursor: CursorWrapper, reminder: Reminder, now: datetime) -> None:
-    """Leave only customers of the reminder's segment."""
-    cursor.execute("SELECT DISTINCT customer_id FROM found_due WHERE customer_id IS NOT NULL")
-    ids = [row[0] for row in cursor.fetchall()]
-    people = segmentation.people(reminder.segment.conditions, now=now).filter(pk__in=ids)
-    kept = list(Customer.objects.filter(pk__in=people.order_by().values("pk")).values_list("pk", flat=True))
-    cursor.execute("DELETE FROM found_due WHERE customer_id IS NULL OR customer_id <> ALL(%s)", [kept])
+def _in_segment(reminder: Reminder, now: datetime) -> tuple[str, dict]:
+    """SQL for the ids of a segment's customers, with its parameters by names."""
+    people = segmentation.people(reminder.segment.conditions, now=now)
+    sql, parameters = deliveries.customer_ids(people)
+    named = {f"segment_{place}": value for place, value in enumerate(parameters)}
+    places = iter(named)
+    return re.sub(r"(?<!%)%s", lambda _found: f"%({next(places)})s", sql), named

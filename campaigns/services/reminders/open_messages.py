@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Sum
 
 from campaigns.models import Reminder, ReminderMessage, ReminderOccasion, ReminderText
 from campaigns.services.reminders import finding
 from notifications.choices import DeliveryStatus
-from notifications.models import Message, Template
+from notifications.models import DeliveryTally, Message, Template
 from notifications.services import gateways, messages, notices
 
 # Each delivery has an hour of its own, and the message stays open.
@@ -24,6 +25,7 @@ def message_for(text: ReminderText, *, is_merged: bool, now: datetime) -> Messag
     template = text.merged_template if is_merged else text.template
     standing = ReminderMessage.objects.filter(text=text, is_merged=is_merged, is_open=True)
     known = standing.select_related("message").first()
+    messages.check(template)
     if known and _says_the_same(known, template, reminder):
         return known.message
     account = gateways.account_for(template.channel)
@@ -70,10 +72,18 @@ def renew(reminder: Reminder, *, now: datetime) -> int:
 
     Whoever waited is looked at again under the reminder as it is now. Answers how many deliveries.
     """
+    return _take_back(_stale(reminder), reason="rule_changed", now=now)
+
+
+def has_changed(reminder: Reminder) -> bool:
+    """Whether an open message of a reminder no longer says what it says."""
+    return bool(_stale(reminder))
+
+
+def _stale(reminder: Reminder) -> list[ReminderMessage]:
     standing = ReminderMessage.objects.filter(reminder=reminder, is_open=True)
     known = standing.select_related("message", "text__template__signature", "text__merged_template__signature")
-    stale = [opened for opened in known if not _stands(opened, reminder)]
-    return _take_back(stale, reason="rule_changed", now=now) if stale else 0
+    return [opened for opened in known if not _stands(opened, reminder)]
 
 
 def _stands(opened: ReminderMessage, reminder: Reminder) -> bool:
@@ -86,6 +96,22 @@ def _stands(opened: ReminderMessage, reminder: Reminder) -> bool:
 def close(reminder: Reminder, *, now: datetime) -> int:
     """Close the messages of a reminder that was switched off, and end what waits; answers how many deliveries."""
     return _take_back(ReminderMessage.objects.filter(reminder=reminder, is_open=True), reason="switched_off", now=now)
+
+
+def sweep(*, now: datetime) -> int:
+    """
+    End what came back into closed messages: put off by a provider, or found not to be taken. Answers how many.
+
+    Under what they say now, whoever still needs it is met again.
+    """
+    ended = 0
+    closed = ReminderMessage.objects.filter(is_open=False).select_related("reminder")
+    waiting = DeliveryTally.objects.filter(message=OuterRef("message"), status=DeliveryStatus.QUEUED)
+    waiting = waiting.order_by().values("message").annotate(total=Sum("count")).filter(total__gt=0)
+    for found in closed.filter(Exists(waiting)):
+        reason = "rule_changed" if found.reminder.is_active else "switched_off"
+        ended += _take_back([found], reason=reason, now=now)
+    return ended
 
 
 @transaction.atomic

@@ -10,14 +10,16 @@ from campaigns.choices import FollowUpFor, FollowUpUse, Receiver, ReminderTrigge
 from campaigns.models import Reminder, ReminderStep, ReminderText
 from campaigns.services.reminders import facts, open_messages, telling_staff
 from customers import clock
-from customers.choices import FollowUpReason
+from customers.choices import Channel, FollowUpReason
 from customers.services import follow_ups
 from customers.services.follow_ups import NewFollowUp
-from notifications.services import gateways, notices
+from notifications.models import Template
+from notifications.services import gateways, messages, notices
 
 # The same share of customers in every step of a reminder, dealt anew for each reminder: Knuth's multiplication
 # spreads neighboring numbers evenly.
-BUCKET = "mod(mod(f.customer_id, 4294967296) * 2654435761 + %(reminder)s * 40503173, 4294967296) / 42949673"
+_DEALT = "mod(%(reminder)s::bigint * 40503173, 4294967296)"
+BUCKET = f"mod(mod(f.customer_id, 4294967296) * 2654435761 + {_DEALT}, 4294967296) / 42949673"
 IS_VIP = """EXISTS (
     SELECT FROM customers_customer c JOIN customers_tier t ON t.id = c.tier_id
     WHERE c.id = f.customer_id AND t.is_vip
@@ -89,6 +91,11 @@ SELECT %(message)s, f.customer_id, true, left(%(prefix)s || f.key || ':2:' || %(
 FROM found_due f WHERE f.outcome = 'planned' AND EXISTS (
     SELECT FROM customers_contactpoint p
     WHERE p.customer_id = f.customer_id AND p.channel = %(channel)s AND NOT p.is_primary
+) AND NOT EXISTS (
+    -- The reminder was edited after they had it.
+    SELECT FROM notifications_delivery had
+    WHERE had.customer_id = f.customer_id AND had.status NOT IN ('skipped', 'canceled')
+      AND starts_with(had.occasion, %(prefix)s || f.key || ':2:')
 ) ORDER BY f.place
 """
 MEET = """
@@ -139,7 +146,7 @@ def plan(cursor: CursorWrapper, step: ReminderStep, *, now: datetime) -> Counter
     called = CALLED[FollowUpFor(reminder.follow_up_for)]
     cursor.execute(OUTCOMES.format(called=called), values)
     texts = working_texts(step)
-    _choose(cursor, texts)
+    _choose(cursor, step, texts)
     cursor.execute(facts.FACTS, values)
     notices.begin(cursor)
     for text in texts:
@@ -161,22 +168,47 @@ def plan(cursor: CursorWrapper, step: ReminderStep, *, now: datetime) -> Counter
 
 
 def working_texts(step: ReminderStep) -> list[ReminderText]:
-    """The texts of a step whose channel has an account that works, in their order."""
+    """
+    The texts of a step that can be sent, in their order: their channel has an account, their template may go out.
+
+    One that cannot holds up no other. Raises messages.CannotFreeze where nothing is left to say to the customer.
+    """
     texts = step.texts.select_related("step__reminder", "template__signature", "merged_template__signature")
-    return [
-        text
-        for text in texts.order_by("position", "id")
-        if text.receiver != Receiver.STAFF and gateways.account_for(text.channel)
-    ]
+    usable, refused = [], None
+    for text in texts.exclude(receiver=Receiver.STAFF).order_by("position", "id"):
+        if not gateways.account_for(text.channel):
+            continue
+        try:
+            messages.check(text.template)
+        except messages.CannotFreeze as refusal:
+            refused = refused or refusal
+            continue
+        if text.merged_template and not _may_go_out(text.merged_template):
+            text.merged_template = None
+        usable.append(text)
+    if refused and not any(text.receiver == Receiver.BUYER for text in usable):
+        raise refused
+    return usable
 
 
-def _choose(cursor: CursorWrapper, texts: Sequence[ReminderText]) -> None:
+def _may_go_out(template: Template) -> bool:
+    try:
+        messages.check(template)
+    except messages.CannotFreeze:
+        return False
+    return True
+
+
+def _choose(cursor: CursorWrapper, step: ReminderStep, texts: Sequence[ReminderText]) -> None:
     """Choose each customer's text; whoever has no address on any channel gets the first, and its reason."""
     to_buyer = [text for text in texts if text.receiver == Receiver.BUYER]
     for text in to_buyer:
-        cursor.execute(CHOOSE, [text.pk, False, text.channel])
+        # Everybody has an inbox.
+        cursor.execute(CHOOSE, [text.pk, text.channel == Channel.INBOX, text.channel])
     if to_buyer:
         cursor.execute(CHOOSE, [to_buyer[0].pk, True, ""])
+    elif not step.texts.filter(receiver=Receiver.BUYER).exists():
+        cursor.execute("UPDATE found_due SET outcome = 'not_called' WHERE outcome = 'planned'")
     else:
         # Nothing is met: as soon as an account works, what is still of use goes out.
         cursor.execute("DELETE FROM found_due WHERE outcome = 'planned'")

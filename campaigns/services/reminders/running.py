@@ -35,6 +35,7 @@ def run(*, now: datetime) -> Counter:
     if switch.stopped():
         # What comes due in safe mode may have gone out before the backup was restored.
         return total
+    open_messages.sweep(now=now)
     reminders = Reminder.objects.active().select_related("segment", "activated_by").prefetch_related("steps")
     for reminder in reminders:
         try:
@@ -51,7 +52,7 @@ def run(*, now: datetime) -> Counter:
 def _run_one(reminder: Reminder, now: datetime) -> Counter:
     found: Counter = Counter()
     span = finding.Span(now - reminder.valid_for, now, reminder.activated_at)
-    open_messages.renew(reminder, now=now)
+    _renew(reminder, now)
     for step in reminder.steps.all():
         step.reminder = reminder
         with connection.cursor() as cursor:
@@ -62,11 +63,29 @@ def _run_one(reminder: Reminder, now: datetime) -> Counter:
     return found
 
 
+def _has_its_turn(reminder: Reminder) -> bool:
+    """
+    Whether this transaction may act for a reminder as it was read: nobody else does, and nobody edited it since.
+
+    Whoever switches it off, or edits it, waits for the end of the transaction and then finds all of its work.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_TURN, reminder.pk])
+        if not cursor.fetchone()[0]:
+            return False
+    as_read = Reminder.objects.active().filter(pk=reminder.pk, version=reminder.version)
+    return as_read.select_for_update(no_key=True).exists()
+
+
+@transaction.atomic
+def _renew(reminder: Reminder, now: datetime) -> None:
+    if open_messages.has_changed(reminder) and _has_its_turn(reminder):
+        open_messages.renew(reminder, now=now)
+
+
 @transaction.atomic
 def _plan(cursor, step: ReminderStep, span: finding.Span) -> Counter:
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_TURN, step.reminder.pk])
-    if not cursor.fetchone()[0]:
-        # Another worker has its turn.
+    if not _has_its_turn(step.reminder):
         return Counter()
     finding.begin(cursor)
     if not finding.find(cursor, step, span):
@@ -89,7 +108,7 @@ def _meet_again(cursor, step) -> None:
         ) stopped
         WHERE met.delivery_id = stopped.id
         """,
-        [step.pk, DeliveryStatus.SKIPPED, [stop.reason for stop in stops.STOPS]],
+        [step.pk, DeliveryStatus.SKIPPED, [f"stop_{code}" for code in stops.OF_ONE_ORDER]],
     )
 
 
