@@ -110,6 +110,7 @@ NOT_BOUGHT = f"""
 SELECT {_OF_ORDER}, NULL::timestamptz AS event_due_at, '' AS detail, o.ordered_at AS happened_at, (
     SELECT min(later.ordered_at) FROM customers_order later
     WHERE later.customer_id = o.customer_id AND later.ordered_at > o.ordered_at
+      AND later.status NOT IN ('unpaid', 'closed', '')
 ) AS left_at
 FROM customers_order o
 WHERE o.ordered_at > %(low)s AND o.ordered_at <= %(high)s AND o.status NOT IN ('unpaid', 'closed', '')
