@@ -27,11 +27,13 @@ DAY = timedelta(days=1)
 LONGEST_CATEGORIES = 600
 # Which field each trigger asks for; the others are emptied.
 ASKED_BY = {
-    "order_status": (ReminderTrigger.STATUS_LASTS, ReminderTrigger.STATUS_REACHED),
+    # Beside a date it may be left open: the date then counts whatever the order's status is.
+    "order_status": (ReminderTrigger.STATUS_LASTS, ReminderTrigger.STATUS_REACHED, ReminderTrigger.ORDER_DATE),
     "exception_kind": (ReminderTrigger.EXCEPTION,),
     "order_date": (ReminderTrigger.ORDER_DATE,),
     "event_kind": (ReminderTrigger.EVENT, ReminderTrigger.EVENT_DATE),
 }
+MAY_BE_OPEN = {("order_status", ReminderTrigger.ORDER_DATE)}
 # A change of these changes neither what is looked for nor when something goes out.
 HARMLESS = frozenset({"name", "call_script", "goal", "goal_within", "held_out_percent", "version"})
 
@@ -155,7 +157,7 @@ class ReminderForm(forms.ModelForm):
             if trigger not in triggers:
                 cleaned[name] = ""
                 self.errors.pop(name, None)
-            elif not cleaned.get(name) and name not in self.errors:
+            elif not cleaned.get(name) and name not in self.errors and (name, trigger) not in MAY_BE_OPEN:
                 self.add_error(name, _("Choose what the reminder looks for."))
         if trigger not in fitting.OF_DATES:
             cleaned["at_hour"] = None

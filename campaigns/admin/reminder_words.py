@@ -63,6 +63,9 @@ def _of_date(reminder: Reminder, delay: timedelta) -> str:
         said = _("At once: %(date)s") % words
     else:
         said = _("On the day: %(date)s") % words
+    if reminder.order_status and reminder.trigger == ReminderTrigger.ORDER_DATE:
+        while_so = {"when": said, "status": OrderStatus(reminder.order_status).label}
+        said = _("%(when)s, while the order is “%(status)s”") % while_so
     return said if reminder.at_hour is None else _("%(when)s, at %(hour)s") % {
         "when": said, "hour": f"{reminder.at_hour:%H:%M}",
     }  # fmt: skip
