@@ -123,7 +123,7 @@ def _authorize(
             reasons[id] = reasons.get(id) or reason
         verdicts = _verdicts(rows, reasons, known, authorized.called_at)
         authorized.ids = {row.id for row in rows if verdicts.get(row.id) == PASSES}
-        if counts and message.stop_when:
+        if counts and looked is not last_stops.NOTHING:
             last_stops.note_seconds(looked, rows, authorized.ids)
             authorized.ids -= looked.second
         if counts:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from notifications import hot, screening, stops
 from notifications.models import Message
+from notifications.services import submissions
 from notifications.services.preparing import Prepared
 
 
@@ -26,15 +27,18 @@ def look(cursor, message: Message, rows: Sequence[Prepared], *, now: datetime) -
     """
     Lock the orders that some deliveries speak of, in id order, and ask the message's stops about them.
 
-    Nothing is asked of a message without stops: only those of reminders have them. Whoever changes an order writes
-    the moment down after holding its row, so that a payment is either seen here or later than this call.
+    Nothing is asked of a campaign's message: it has neither stops nor deliveries with an hour of their own. Whoever
+    changes an order writes the moment down after holding its row, so that a payment is either seen here or later than
+    this call.
     """
-    if not message.stop_when:
+    if not message.stop_when and message.send_until < submissions.FOR_GOOD:
         return NOTHING
     ids = hot.integers(row.id for row in rows)
-    cursor.execute(stops.LOCK_ORDERS, [ids])
-    cursor.execute(stops.stopped(message.stop_when), [ids])
-    found = LastLook(reasons=dict(cursor.fetchall()))
+    found = LastLook()
+    if message.stop_when:
+        cursor.execute(stops.LOCK_ORDERS, [ids])
+        cursor.execute(stops.stopped(message.stop_when), [ids])
+        found.reasons = dict(cursor.fetchall())
     cursor.execute(
         "SELECT id, send_until FROM notifications_delivery WHERE id = ANY(%s::bigint[]) AND send_until IS NOT NULL",
         [ids],

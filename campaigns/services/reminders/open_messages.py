@@ -1,6 +1,6 @@
 """The open messages of reminders: one for each text as it stands, another one when it changes."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Sum
@@ -9,10 +9,7 @@ from campaigns.models import Reminder, ReminderMessage, ReminderOccasion, Remind
 from campaigns.services.reminders import finding
 from notifications.choices import DeliveryStatus
 from notifications.models import DeliveryTally, Message, Template
-from notifications.services import gateways, messages, notices
-
-# Each delivery has an hour of its own, and the message stays open.
-FOR_GOOD = datetime(2999, 1, 1, tzinfo=UTC)
+from notifications.services import gateways, messages, notices, submissions
 
 
 def message_for(text: ReminderText, *, is_merged: bool, now: datetime) -> Message:
@@ -37,7 +34,7 @@ def message_for(text: ReminderText, *, is_merged: bool, now: datetime) -> Messag
             price=account.price if account else 0,
             cap_policy=reminder.cap_policy,
             send_after=now,
-            send_until=FOR_GOOD,
+            send_until=submissions.FOR_GOOD,
             stop_when=finding.stops_of(reminder),
             night=reminder.night,
             by=reminder.activated_by,
