@@ -76,7 +76,7 @@ class ReminderAdmin(ModelAdmin):
     search_fields = ["name"]
     ordering = ["name"]
     actions = None
-    actions_list = ["gallery"]
+    actions_list = ["from_gallery"]
     warn_unsaved_form = True
     compressed_fields = False
     change_form_before_template = "admin/campaigns/reminder/while_on.html"
@@ -218,8 +218,13 @@ class ReminderAdmin(ModelAdmin):
 
         return bound
 
-    @action(description=gettext_lazy("From the gallery"), icon="auto_awesome", permissions=["view"])
-    def gallery(self, request: HttpRequest) -> HttpResponseRedirect:
+    @action(
+        description=gettext_lazy("From the gallery"),
+        icon="auto_awesome",
+        permissions=["add"],
+        url_path="from-gallery",
+    )
+    def from_gallery(self, request: HttpRequest) -> HttpResponseRedirect:
         """To the ready-made reminders."""
         return redirect("admin:campaigns_reminder_gallery")
 

@@ -70,7 +70,9 @@ class FollowUpAdmin(LargeListMixin, ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A call is planned from the page of its customer or order, so the list offers no empty form."""
-        return request.resolver_match.url_name == "customers_followup_add" and super().has_add_permission(request)
+        match = request.resolver_match
+        is_asked_for = match is not None and match.url_name == "customers_followup_add"
+        return is_asked_for and super().has_add_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: FollowUp | None = None) -> bool:
         """What was done for a customer stays written down."""
