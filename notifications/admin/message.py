@@ -21,7 +21,7 @@ from notifications.admin import resending, states
 from notifications.admin.dialogs import ask, done, number_in
 from notifications.choices import DeliveryStatus
 from notifications.models import DeliveryTally, Message
-from notifications.services import brakes, messages
+from notifications.services import brakes, messages, submissions
 from notifications.services.resending import STATUSES
 
 
@@ -187,6 +187,8 @@ class MessageAdmin(LargeListMixin, ModelAdmin):
     @display(description=gettext_lazy("May go out"))
     def window(self, message: Message) -> str:
         """From when until when."""
+        if message.send_until == submissions.FOR_GOOD:
+            return _("since %(moment)s") % {"moment": states.moment(message.send_after)}
         return f"{states.moment(message.send_after)} – {states.moment(message.send_until)}"
 
     @display(description=gettext_lazy("Deliveries"))

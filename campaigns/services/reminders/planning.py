@@ -67,14 +67,17 @@ NAME_SINGLE = """
 UPDATE found_due f SET occasion = left(%(prefix)s || f.key || ':' || %(message)s, 80)
 WHERE f.outcome = 'planned' AND f.text_id = %(text)s AND f.occasion IS NULL
 """
+SEVERAL = """
+SELECT f.*, f.due_at + %(valid)s AS valid_until FROM found_due f
+WHERE f.outcome = 'planned' AND f.text_id = %(text)s AND f.order_id IS NOT NULL AND EXISTS (
+    SELECT FROM found_due other WHERE other.customer_id = f.customer_id AND other.text_id = f.text_id
+      AND other.outcome = 'planned' AND other.order_id <> f.order_id
+)
+"""
 MERGED = f"""
-WITH several AS MATERIALIZED (
-    SELECT f.*, f.due_at + %(valid)s AS valid_until FROM found_due f
-    WHERE f.outcome = 'planned' AND f.text_id = %(text)s AND f.order_id IS NOT NULL AND EXISTS (
-        SELECT FROM found_due other WHERE other.customer_id = f.customer_id AND other.text_id = f.text_id
-          AND other.outcome = 'planned' AND other.order_id <> f.order_id
-    )
-), together AS MATERIALIZED ({facts.TOGETHER.format(table="several")}), named AS (
+WITH several AS MATERIALIZED ({SEVERAL}),
+together AS MATERIALIZED ({facts.TOGETHER.format(table="several")}),
+named AS (
     UPDATE found_due f SET occasion = %(prefix)s || together.keys || ':' || %(message)s
     FROM together WHERE f.place IN (SELECT place FROM several) AND f.customer_id = together.customer_id
 )
@@ -217,8 +220,11 @@ def _choose(cursor: CursorWrapper, step: ReminderStep, texts: Sequence[ReminderT
 def _note(cursor: CursorWrapper, text: ReminderText, values: dict, now: datetime) -> None:
     """Put the notices of a text into the table and plan them, several to one customer together."""
     values = values | {"text": text.pk}
-    if text.merged_template_id and text.step.reminder.merge_within > timedelta(0):
+    merges = text.merged_template_id and text.step.reminder.merge_within > timedelta(0)
+    if merges:
         cursor.execute(WAITS_FOR_OTHERS, values)
+        cursor.execute(f"SELECT EXISTS ({SEVERAL})", values)
+    if merges and cursor.fetchone()[0]:
         merged = open_messages.message_for(text, is_merged=True, now=now)
         cursor.execute(MERGED, values | {"message": merged.pk})
         notices.plan(cursor, merged, now=now)
