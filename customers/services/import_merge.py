@@ -66,7 +66,8 @@ UPDATE customers_customer target SET
         WHEN planned.birth_month IS NULL THEN target.birth_calendar ELSE planned.birth_calendar
     END,
     tier_id = CASE {CLEARS.format("tier", "NULL")} ELSE coalesce(tier.id, target.tier_id) END,
-    has_own_tier = CASE {CLEARS.format("tier", "false")} ELSE tier.id IS NOT NULL OR target.has_own_tier END,
+    has_own_tier = CASE {CLEARS.format("tier", "false")}
+        ELSE target.has_own_tier OR coalesce(tier.id <> target.tier_id, tier.id IS NOT NULL) END,
     province = CASE {CLEARS.format("province", "''")}
         ELSE coalesce(nullif(planned.province, ''), target.province) END,
     city = CASE {CLEARS.format("city", "''")} ELSE coalesce(nullif(planned.city, ''), target.city) END,

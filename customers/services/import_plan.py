@@ -152,7 +152,7 @@ DIFFERENCES = """
        IS DISTINCT FROM (customer.birth_month, customer.birth_day, customer.birth_calendar)
        AND planned.birth_month IS NOT NULL
     OR planned.birth_year IS DISTINCT FROM customer.birth_year AND planned.birth_year IS NOT NULL
-    OR (planned.tier <> '' AND (tier.name IS DISTINCT FROM planned.tier OR NOT customer.has_own_tier))
+    OR (planned.tier <> '' AND tier.name IS DISTINCT FROM planned.tier)
     OR (planned.province <> '' AND customer.province <> planned.province)
     OR (planned.city <> '' AND customer.city <> planned.city)
     OR (planned.note <> '' AND customer.note <> planned.note AND replace(customer.note, chr(13), '') <> planned.note)
