@@ -44,7 +44,7 @@ def moment(text: str) -> datetime | None:
 
 def go_to(now: datetime) -> None:
     """Set the deployment's clock."""
-    ClockOffset.objects.update(offset=timedelta(0))
+    ClockOffset.objects.update_or_create(id=1, defaults={"offset": timedelta(0)})
     ClockOffset.objects.update(offset=now - clock.now())
 
 
